@@ -1,0 +1,186 @@
+/**
+ * The fleet's one edge: bytes from a device in, a verified request out. Which key had to sign what is
+ * stated here and nowhere else; behind it nobody looks at shapes or signatures again.
+ */
+import { type Trust, openDocument } from "../protocol/authority.js";
+import { BirthRecord } from "../protocol/birth.js";
+import { equalBytes } from "../protocol/bytes.js";
+import { EnrollRequest, keyProof, RenewRequest, ReturnRequest } from "../protocol/certify.js";
+import type { Crypto, PublicKey } from "../protocol/crypto.js";
+import { type EnvelopeParts, openEnvelope, parseEnvelope } from "../protocol/envelope.js";
+import { ProtocolError } from "../protocol/errors.js";
+import { Receipt, SyncRequest } from "../protocol/sync.js";
+import type { HeldVector } from "../protocol/vector.js";
+import { NO_VERSION } from "../protocol/version.js";
+import { Voucher } from "../protocol/voucher.js";
+import { verifyChain } from "../protocol/x509/verify.js";
+import { type HeldFact, toBase64Url } from "./events.js";
+import type { CertifyRequest, ImportRequest } from "./registry-certify.js";
+import type { ReceiptRequest, SyncFacts } from "./registry-sync.js";
+import { keyFactOf, publicKeyOf } from "./sealing.js";
+import type { DeviceView, FleetView } from "./view.js";
+
+/** `now`: fleet time, seconds. */
+export interface EdgeContext {
+  readonly view: FleetView;
+  readonly trust: Trust;
+  readonly crypto: Crypto;
+  readonly now: number;
+}
+
+/** The request, its nonce (for the reply) and, for a sync, the hashes that the device named. */
+export interface DeviceRequest {
+  readonly request: CertifyRequest | SyncFacts | ReceiptRequest;
+  readonly nonce?: Uint8Array;
+  readonly sync?: SyncRequest;
+}
+
+/** @throws ProtocolError: nothing of what was sent is used. */
+export function openDeviceRequest(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
+  const parts = parseEnvelope(bytes);
+  switch (parts.type) {
+    case EnrollRequest.type:
+      return openEnroll(bytes, parts, context);
+    case RenewRequest.type:
+      return openRenew(bytes, context);
+    case ReturnRequest.type:
+      return openReturn(bytes, context);
+    case SyncRequest.type:
+      return openSync(bytes, context);
+    case Receipt.type: {
+      const { value } = openFromDevice(Receipt, bytes, operationalKeys, context);
+      return {
+        request: {
+          type: "receipt",
+          number: value.subject,
+          counter: value.counter,
+          held: heldFact(value.holds),
+        },
+      };
+    }
+    default:
+      throw new ProtocolError("unknown-type", `a device does not send messages of type ${parts.type}`);
+  }
+}
+
+/** Signed by the IDevID that it carries: chain, voucher and birth record must all speak of the same device. */
+function openEnroll(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContext): DeviceRequest {
+  const { trust, crypto, now } = context;
+  const claimed = EnrollRequest.decode(parts.payload);
+  const verdict = verifyChain(claimed.idevid, trust.certificates, now, crypto);
+  if (verdict.profile !== "idevid" || verdict.window !== "current")
+    denied("the chain is no IDevID that counts today");
+  const { value } = openEnvelope(EnrollRequest, bytes, [verdict.publicKey], trust.fleetId, crypto);
+  if (value.subject !== verdict.number) denied("the request names another number than its certificate");
+  const birth = openBirth(value.record, value.idevid, context);
+  const voucher = openDocument(Voucher, value.voucher, trust, crypto).value;
+  if (!equalBytes(voucher.deviceKey, crypto.sha256(verdict.publicKey.bytes)))
+    denied("the voucher is for another key");
+  if (toBase64Url(voucher.hardwareId) !== birth.hardwareId) denied("the voucher is for other hardware");
+  if (!equalBytes(voucher.owner.subarray(0, 16), trust.fleetId)) denied("the voucher names another owner");
+  return { ...certifyRequest("enroll", value, context, birth), nonce: value.nonce };
+}
+
+/** A birth record with the certificate chain it belongs to. @throws ProtocolError */
+export function openBirth(
+  record: Uint8Array,
+  idevid: readonly Uint8Array[],
+  { trust, crypto, now }: Omit<EdgeContext, "view">,
+): ImportRequest["birth"] {
+  const verdict = verifyChain(idevid, trust.certificates, now, crypto);
+  const { station, publicKey, number } = verdict;
+  if (!station) denied("only a station can vouch for a birth");
+  const { value } = openEnvelope(BirthRecord, record, [station.publicKey], trust.fleetId, crypto);
+  const leaf = idevid[0] ?? new Uint8Array();
+  const same = value.subject === number && equalBytes(value.publicKey.bytes, publicKey.bytes);
+  if (!same || !equalBytes(value.idevid, crypto.sha256(leaf)))
+    denied("the birth record is for another IDevID");
+  return {
+    number,
+    hardwareId: toBase64Url(value.hardwareId),
+    model: value.model,
+    key: keyFactOf(publicKey),
+    record: toBase64Url(record),
+    index: value.index,
+  };
+}
+
+/** Signed by the LDevID in date. */
+function openRenew(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
+  const current = (device: DeviceView) =>
+    device.certificates.filter(({ notAfter }) => notAfter >= context.now).map(({ key }) => publicKeyOf(key));
+  const { value } = openFromDevice(RenewRequest, bytes, current, context);
+  return { ...certifyRequest("renew", value, context), nonce: value.nonce };
+}
+
+/** Signed by the IDevID key: an LDevID that ended proves nothing any more. */
+function openReturn(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
+  const { value } = openFromDevice(ReturnRequest, bytes, (device) => [publicKeyOf(device.key)], context);
+  return { ...certifyRequest("return", value, context), nonce: value.nonce };
+}
+
+function openSync(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
+  const { value, signer } = openFromDevice(SyncRequest, bytes, operationalKeys, context);
+  const request: SyncFacts = {
+    type: "sync",
+    number: value.subject,
+    nonce: toBase64Url(value.nonce),
+    key: toBase64Url(signer.bytes),
+    held: heldFact(value.holds),
+    alarms: value.alarms ?? [],
+  };
+  return { request, nonce: value.nonce, sync: value };
+}
+
+/** Sync and receipts count from any key of the device: a held device may have nothing but its IDevID. */
+function operationalKeys(device: DeviceView): readonly PublicKey[] {
+  return [device.key, ...device.certificates.map(({ key }) => key)].map(publicKeyOf);
+}
+
+/** Opens a message with keys of the device that its payload names. */
+function openFromDevice<T extends { readonly subject: number }>(
+  message: Parameters<typeof openEnvelope<T>>[0],
+  bytes: Uint8Array,
+  keysOf: (device: DeviceView) => readonly PublicKey[],
+  { view, trust, crypto }: EdgeContext,
+): { value: T; signer: PublicKey } {
+  const { subject } = message.decode(parseEnvelope(bytes).payload);
+  const device = view.devices.get(subject);
+  if (!device) denied("the fleet does not know this number");
+  return openEnvelope(message, bytes, keysOf(device), trust.fleetId, crypto);
+}
+
+function certifyRequest(
+  via: CertifyRequest["via"],
+  value: RenewRequest,
+  { trust, crypto }: EdgeContext,
+  birth?: ImportRequest["birth"],
+): { request: CertifyRequest } {
+  const { subject: number, nonce, publicKey, proof } = value;
+  if (!crypto.verify(publicKey, keyProof(trust.fleetId, number, nonce, publicKey), proof)) {
+    denied("the new key did not sign: it may not be held by this device");
+  }
+  const request = {
+    type: "certify",
+    via,
+    number,
+    nonce: toBase64Url(nonce),
+    newKey: keyFactOf(publicKey),
+  } as const;
+  return { request: birth ? { ...request, birth } : request };
+}
+
+function heldFact(holds: HeldVector): HeldFact {
+  const { authority, ledger, directive, release, level } = holds;
+  return {
+    authority: authority.version,
+    ledger: ledger?.version ?? NO_VERSION,
+    directive: directive?.version ?? NO_VERSION,
+    release: release?.version ?? NO_VERSION,
+    level,
+  };
+}
+
+function denied(why: string): never {
+  throw new ProtocolError("wrong-key", why);
+}

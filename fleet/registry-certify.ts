@@ -1,0 +1,137 @@
+/** Who becomes a member, and who gets an LDevID. A certificate is never an answer to a quarantined device. */
+import { atLeast, isQuarantined, type Level } from "../protocol/level.js";
+import type { Base64Url, Fact, FactOf, KeyFact } from "./events.js";
+import { accept, deviceSubject, refuse } from "./refusal.js";
+import type { Context, Decision } from "./registry.js";
+import { type DeviceView, type FleetView, nextVersion } from "./view.js";
+
+/** A birth record that was verified: signature, station, keys. */
+export interface ImportRequest {
+  readonly type: "import";
+  readonly birth: Omit<FactOf<"device-imported">, "type">;
+}
+
+/** A request for an LDevID that was verified: the key that signed it, and the proof of the new key. */
+export interface CertifyRequest {
+  readonly type: "certify";
+  readonly via: "enroll" | "renew" | "return";
+  readonly number: number;
+  readonly nonce: Base64Url;
+  readonly newKey: KeyFact;
+  /** Only with `enroll`: the birth that the device carried with it. */
+  readonly birth?: ImportRequest["birth"];
+}
+
+/** A gateway whose clock is this much behind still accepts a certificate that was just issued. */
+const BACKDATE_SECONDS = 300;
+/** Seconds after which a device that is not known yet should ask again. */
+const PENDING_RETRY_SECONDS = 600;
+
+/** Idempotent: the same record again changes nothing; another device under the same number is refused. */
+export function decideImport(view: FleetView, { birth }: ImportRequest, context: Context): Decision {
+  const known = view.devices.get(birth.number);
+  if (!known) return accept(deviceSubject(birth.number), ...birthFacts(view, birth, context));
+  if (sameDevice(known, birth)) return accept(deviceSubject(birth.number));
+  return refuse(
+    "conflict",
+    `number ${birth.number} belongs to another device already; this birth was not imported`,
+  );
+}
+
+/** Standing is bound to the hardware: a second birth stands where the first one stood (P7). */
+function birthFacts(view: FleetView, birth: ImportRequest["birth"], context: Context): readonly Fact[] {
+  const imported: Fact = { type: "device-imported", ...birth };
+  const { number } = birth;
+  const inherited = inheritedLevel(view, birth.hardwareId);
+  const reason = "standing of an earlier birth of this hardware";
+  if (inherited === "revoked") {
+    const version = [context.terms.directive, 1] as const;
+    return [
+      imported,
+      { type: "release-issued", number, version, level: "revoked", reason, clearedAlarms: [] },
+    ];
+  }
+  return [imported, firstDirective(number, inherited, inherited === "none" ? "enrolled" : reason, context)];
+}
+
+function firstDirective(number: number, level: Level, reason: string, context: Context): Fact {
+  const version = [context.terms.directive, 1] as const;
+  return { type: "directive-issued", number, version, level, reason, lowestGeneration: 1 };
+}
+
+function inheritedLevel(view: FleetView, hardware: Base64Url): Level {
+  const earlier = (view.numberByHardware.get(hardware) ?? []).map(
+    (number) => view.devices.get(number)?.level ?? "none",
+  );
+  return earlier.reduce<Level>((highest, level) => (atLeast(level, highest) ? level : highest), "none");
+}
+
+export function decideCertify(view: FleetView, request: CertifyRequest, context: Context): Decision {
+  const device = view.devices.get(request.number);
+  if (!device) return decideUnknown(view, request, context);
+  if (device.level === "revoked") return refuse("revoked", "this device was revoked for good");
+  if (isQuarantined(device.level)) return refuse("held", `held at ${device.level}: sync instead`);
+  if (request.birth && !sameDevice(device, request.birth)) {
+    return refuse("denied", "number, hardware or key differ from the birth record that was imported");
+  }
+  if (request.via !== "enroll" && device.certificates.length === 0) return refuse("denied", "enroll first");
+  const again = device.certificates.at(-1)?.nonce === request.nonce; // a retry: the answer is in the view
+  const subject = deviceSubject(device.number);
+  return again
+    ? accept(subject)
+    : accept(subject, certificateFact(request, device.lowestGeneration, context));
+}
+
+/** A birth that was never imported: its signed record is as good as the batch, if the policy says so. */
+function decideUnknown(view: FleetView, request: CertifyRequest, context: Context): Decision {
+  if (!request.birth) return refuse("denied", "the fleet does not know this number");
+  if (context.policy.unknownDevices === "wait") {
+    return refuse("pending-import", "this birth was not imported yet", PENDING_RETRY_SECONDS);
+  }
+  const facts = birthFacts(view, request.birth, context);
+  const inherited = inheritedLevel(view, request.birth.hardwareId);
+  const issued = isQuarantined(inherited) ? [] : [certificateFact(request, 1, context)];
+  return accept(deviceSubject(request.number), ...facts, ...issued);
+}
+
+function certificateFact(request: CertifyRequest, generation: number, { now, policy }: Context): Fact {
+  return {
+    type: "certificate-issued",
+    number: request.number,
+    generation,
+    via: request.via,
+    key: request.newKey,
+    nonce: request.nonce,
+    notBefore: now - BACKDATE_SECONDS,
+    notAfter: now + policy.ldevidSeconds,
+  };
+}
+
+function sameDevice(device: DeviceView, birth: ImportRequest["birth"]): boolean {
+  return device.hardwareId === birth.hardwareId && device.key.bytes === birth.key.bytes;
+}
+
+/** What a level change means for a device's documents: the next directive, never a lower one (P13). */
+export function directiveFact(
+  device: DeviceView,
+  level: Level,
+  reason: string,
+  term: number,
+  act?: string,
+): FactOf<"directive-issued"> {
+  const version = nextVersion(device, term);
+  const heldAt = device.holds.reduce<Level>(
+    (highest, hold) => (atLeast(hold.level, highest) ? hold.level : highest),
+    level,
+  );
+  const { number, lowestGeneration } = device;
+  const fact = {
+    type: "directive-issued",
+    number,
+    version,
+    level: heldAt,
+    reason,
+    lowestGeneration,
+  } as const;
+  return act === undefined ? fact : { ...fact, act };
+}

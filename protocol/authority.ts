@@ -1,0 +1,151 @@
+/**
+ * The Authority: one signed document that says who may sign what, and which certificates are ours.
+ * The fleet id is the hash of its first version, so a fleet's name cannot be taken by another.
+ */
+import type { Crypto, PublicKey } from "./crypto.js";
+import { certificate, publicKey, seconds, sha256 } from "./common.js";
+import { type Opened, openEnvelope, parseEnvelope } from "./envelope.js";
+import { ProtocolError } from "./errors.js";
+import { higherLevel, level, type Level } from "./level.js";
+import { field, map, message, optional, type Message, type TypeOf } from "./schema.js";
+import { array, choice, text, uint } from "./types.js";
+import { type CertificateTrust, verifyTrust } from "./x509/trust.js";
+
+/** Who signs what: `hold` can only raise a level, `release` lowers it, `lease` says what is current. */
+export const ROLES = { root: 0, hold: 1, release: 2, lease: 3, ledger: 4, factory: 5 } as const;
+export type Role = keyof typeof ROLES;
+
+const roleKeys = map(
+  {
+    role: field(1, choice(ROLES), "the role"),
+    threshold: field(2, uint(8, 1), "how many of the keys must sign"),
+    keys: field(3, array(publicKey, { min: 1, max: 8 }), "the keys that hold the role"),
+  },
+  "role-keys",
+);
+
+/** What an issuing certificate may issue. */
+export const ISSUER_PURPOSES = { factory: 0, device: 1, service: 2 } as const;
+
+const issuer = map(
+  {
+    purpose: field(
+      1,
+      choice(ISSUER_PURPOSES),
+      "factory: stations; device: LDevIDs; service: gateways and services",
+    ),
+    certificate: field(2, certificate, "DER, signed by an anchor"),
+  },
+  "issuer",
+);
+
+const terms = map(
+  {
+    directive: field(1, uint(), "term of directives and releases"),
+    ledger: field(3, uint(), "term of the ledger"),
+    time: field(4, uint(), "term of fleet time"),
+  },
+  "terms",
+);
+
+const freshnessRule = map(
+  {
+    afterSeconds: field(1, seconds, "this long after the lease ended"),
+    level: field(2, level, "the device holds itself at least at this level"),
+  },
+  "freshness-rule",
+);
+
+/**
+ * Fleet to all: who may sign what from now on.
+ * CDDL: `authority`, type 1. Signed by the root keys; version 1 by those that it names itself.
+ */
+export const Authority = message(1, "authority", {
+  version: field(1, uint(Number.MAX_SAFE_INTEGER, 1), "grows by one with each Authority"),
+  name: field(2, text(64), "the fleet's name, for people"),
+  roles: field(3, array(roleKeys, { min: 1, max: 16 }), "role keys and thresholds"),
+  terms: field(4, terms, "the term in which each kind of version counts"),
+  anchors: field(5, array(certificate, { min: 1, max: 4 }), "X.509 root certificates, DER"),
+  issuers: field(6, array(issuer, { min: 1, max: 12 }), "X.509 issuing certificates"),
+  freshness: field(7, array(freshnessRule, { max: 4 }), "what a lease that ran out does to the level"),
+  previous: optional(9, sha256, "SHA-256 of the previous version's payload; absent in version 1"),
+});
+export type Authority = TypeOf<typeof Authority>;
+
+/** What a verifier needs to know about a fleet; made only from an Authority that proved itself. */
+export interface Trust {
+  /** 16 bytes. */
+  readonly fleetId: Uint8Array;
+  readonly authority: Opened<Authority>;
+  /** Its certificates, as the verifier of chains wants them. */
+  readonly certificates: CertificateTrust;
+}
+
+/** First 16 bytes of the SHA-256 of the payload of Authority version 1. */
+export function fleetIdOf(firstPayload: Uint8Array, crypto: Crypto): Uint8Array {
+  return crypto.sha256(firstPayload).slice(0, 16);
+}
+
+/**
+ * Opens version 1 of an Authority, which names its own root keys.
+ * @param fleetId - the fleet it must belong to, when the caller knows it already.
+ * @throws ProtocolError "wrong-key" for the Authority of another fleet.
+ */
+export function openFirstAuthority(bytes: Uint8Array, crypto: Crypto, fleetId?: Uint8Array): Trust {
+  const { payload } = parseEnvelope(bytes);
+  const ownId = fleetIdOf(payload, crypto);
+  if (fleetId && ownId.some((byte, i) => byte !== fleetId[i])) {
+    throw new ProtocolError("wrong-key", "this Authority belongs to another fleet");
+  }
+  const claimed = Authority.decode(payload);
+  if (claimed.version !== 1) throw new ProtocolError("out-of-range", "not the first version of an Authority");
+  const { keys, threshold } = roleOf(claimed, "root");
+  if (threshold > 1)
+    throw new ProtocolError("quorum-missing", `the Authority asks for ${threshold} root signatures`);
+  const authority = openEnvelope(Authority, bytes, keys, ownId, crypto);
+  const certificates = { fleetId: ownId, roots: claimed.anchors, issuers: claimed.issuers };
+  verifyTrust(certificates, crypto);
+  return { fleetId: ownId, authority, certificates };
+}
+
+/** A message that a role of the fleet signs. */
+export interface RoleDocument<T, Name extends string> extends Message<T, Name> {
+  readonly signedBy: Role;
+}
+
+export function signedBy<T, Name extends string>(role: Role, doc: Message<T, Name>): RoleDocument<T, Name> {
+  return { ...doc, signedBy: role };
+}
+
+/** Opens a document with the keys of the role that must have signed it. @throws ProtocolError */
+export function openDocument<T, Name extends string>(
+  document: RoleDocument<T, Name>,
+  bytes: Uint8Array,
+  trust: Trust,
+  crypto: Crypto,
+): Opened<T> {
+  return openEnvelope(document, bytes, keysOf(document.signedBy, trust), trust.fleetId, crypto);
+}
+
+/** The keys that sign for `role`. @throws ProtocolError "quorum-missing" when one signature is not enough. */
+export function keysOf(role: Role, trust: Trust): readonly PublicKey[] {
+  const { keys, threshold } = roleOf(trust.authority.value, role);
+  if (threshold > 1)
+    throw new ProtocolError("quorum-missing", `${role} needs ${threshold} signatures, one came`);
+  return keys;
+}
+
+function roleOf(authority: Authority, role: Role): { keys: readonly PublicKey[]; threshold: number } {
+  const found = authority.roles.filter((entry) => entry.role === role);
+  if (found.length === 1 && found[0]) return found[0];
+  throw new ProtocolError(
+    "wrong-key",
+    `the Authority names ${found.length} key lists for ${role}; one is needed`,
+  );
+}
+
+/** The level that the freshness table asks for, `sinceEndSeconds` after the lease ended (negative: it is current). */
+export function freshnessLevel(authority: Authority, sinceEndSeconds: number): Level {
+  const rules = authority.freshness.filter((rule) => sinceEndSeconds >= rule.afterSeconds);
+  return rules.reduce<Level>((highest, rule) => higherLevel(highest, rule.level), "none");
+}

@@ -1,0 +1,58 @@
+/**
+ * How a device gets its LDevID: `enroll` the first time, `renew` while the old one is in date, `return`
+ * after it ended. Three requests, one reply; each is signed end to end, so that no gateway can forge it.
+ */
+import {
+  certificateChain,
+  deviceNumber,
+  documents,
+  envelope,
+  nonce,
+  publicKey,
+  signature,
+} from "./common.js";
+import { concatBytes, uint32, utf8 } from "./bytes.js";
+import type { PublicKey } from "./crypto.js";
+import { field, message, type TypeOf } from "./schema.js";
+
+const newKey = {
+  subject: field(1, deviceNumber, "who asks"),
+  nonce: field(2, nonce, "saved before it is sent; a retry repeats it"),
+  publicKey: field(3, publicKey, "the key to be certified"),
+  proof: field(4, signature, "by that key, over `keyProof`: it is held by the one who asks"),
+};
+
+/** Device to fleet: here is my IDevID and a new key; issue me an LDevID. CDDL: `enroll-request`, type 20, signed by the IDevID key. */
+export const EnrollRequest = message(20, "enroll-request", {
+  ...newKey,
+  idevid: field(5, certificateChain, "IDevID and station certificate"),
+  voucher: field(6, envelope, "who owns this device"),
+  record: field(7, envelope, "its birth record"),
+});
+export type EnrollRequest = TypeOf<typeof EnrollRequest>;
+
+/** Device to fleet: my LDevID is past two thirds of its life. CDDL: `renew-request`, type 21, signed by the LDevID key. */
+export const RenewRequest = message(21, "renew-request", newKey);
+export type RenewRequest = TypeOf<typeof RenewRequest>;
+
+/** Device to fleet: my LDevID ended while I was away. CDDL: `return-request`, type 22, signed by the IDevID key. */
+export const ReturnRequest = message(22, "return-request", newKey);
+export type ReturnRequest = TypeOf<typeof ReturnRequest>;
+
+/** Fleet to device: your LDevID, which proves itself. CDDL: `certificate-reply`, frame 30. */
+export const CertificateReply = message(30, "certificate-reply", {
+  nonce: field(1, nonce, "of the request"),
+  ldevid: field(2, certificateChain, "LDevID and its issuer, DER"),
+  documents: field(3, documents, "what stands for this device already"),
+});
+export type CertificateReply = TypeOf<typeof CertificateReply>;
+
+/** What a new key signs to prove that it is held: bound to fleet, device and request. */
+export function keyProof(
+  fleetId: Uint8Array,
+  subject: number,
+  requestNonce: Uint8Array,
+  key: PublicKey,
+): Uint8Array {
+  return concatBytes(utf8("daymark/1 key proof"), fleetId, uint32(subject), requestNonce, key.bytes);
+}

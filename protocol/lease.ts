@@ -1,0 +1,25 @@
+/** The lease: proof of fresh contact. It lends a device its rights until a date, and names what is current. */
+import { signedBy } from "./authority.js";
+import { deviceNumber, nonce, seconds } from "./common.js";
+import { field, message, type TypeOf } from "./schema.js";
+import { uint } from "./types.js";
+import { requiredVector } from "./vector.js";
+import { version } from "./version.js";
+
+/**
+ * Fleet to one device, in answer to its nonce: at this fleet time this is all there is for you.
+ * It counts only when the device's stored vector has reached `required`.
+ * CDDL: `lease`, type 7. Signed by `lease`.
+ */
+export const Lease = signedBy(
+  "lease",
+  message(7, "lease", {
+    subject: field(1, deviceNumber, "the device it is for"),
+    nonce: field(2, nonce, "of the request it answers"),
+    time: field(3, version, "fleet time: [term, Unix seconds]"),
+    goodUntil: field(4, seconds, "fleet time at which it ends"),
+    nextSyncSeconds: field(5, uint(31_536_000, 1), "ask again after this long"),
+    required: field(6, requiredVector, "what the device must hold for this lease to count"),
+  }),
+);
+export type Lease = TypeOf<typeof Lease>;

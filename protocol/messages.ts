@@ -1,0 +1,43 @@
+/** Every message there is, by number: one table for inspection, vectors and docs. */
+import { Authority } from "./authority.js";
+import { Beacon } from "./beacon.js";
+import { BirthChallenge, BirthGrant, BirthHello, BirthRecord, BirthRequest, BirthStored } from "./birth.js";
+import { CertificateReply, EnrollRequest, RenewRequest, ReturnRequest } from "./certify.js";
+import { Directive } from "./directive.js";
+import { Lease } from "./lease.js";
+import { ErrorReply, RoleNotice } from "./notice.js";
+import { Release } from "./release.js";
+import { Receipt, SyncReply, SyncRequest } from "./sync.js";
+import { Time, TimeRequest } from "./time.js";
+import { Voucher } from "./voucher.js";
+
+/** Travel in an envelope. */
+export const SIGNED_MESSAGES = [
+  Authority,
+  Beacon,
+  Directive,
+  Release,
+  Lease,
+  Voucher,
+  Time,
+  BirthRecord,
+  EnrollRequest,
+  RenewRequest,
+  ReturnRequest,
+  SyncRequest,
+  Receipt,
+  BirthRequest,
+  BirthStored,
+] as const;
+
+/** Travel in a frame. */
+export const PLAIN_MESSAGES = [
+  CertificateReply,
+  SyncReply,
+  ErrorReply,
+  RoleNotice,
+  TimeRequest,
+  BirthHello,
+  BirthChallenge,
+  BirthGrant,
+] as const;

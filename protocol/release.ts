@@ -1,0 +1,24 @@
+/** The release: the only document that can lower a level, and only beside a lease that names it (P13). */
+import { signedBy } from "./authority.js";
+import { deviceNumber, seconds } from "./common.js";
+import { level } from "./level.js";
+import { field, message, optional, type TypeOf } from "./schema.js";
+import { array, uint } from "./types.js";
+import { version } from "./version.js";
+
+/**
+ * Fleet to one device: every directive up to `through` is lifted; this level is left.
+ * `revoked` as the level left is final: it raises at once and nothing lowers it.
+ * CDDL: `release`, type 4. Signed by `release`.
+ */
+export const Release = signedBy(
+  "release",
+  message(4, "release", {
+    subject: field(1, deviceNumber, "the device it frees"),
+    version: field(2, version, "[term, through]; `through` is a seq of its own, above all that it lifts"),
+    level: field(3, level, "the level that is left"),
+    clearedAlarms: optional(4, array(uint(), { min: 1, max: 16 }), "ids of the alarms it clears"),
+    issuedAt: field(6, seconds, "fleet time"),
+  }),
+);
+export type Release = TypeOf<typeof Release>;

@@ -1,0 +1,24 @@
+/**
+ * Signed time for a device whose clock is too far behind to check its server's certificate. Asked for
+ * in the lobby, where nothing is trusted: the answer proves itself and is bound to the question.
+ */
+import { signedBy } from "./authority.js";
+import { nonce } from "./common.js";
+import { field, message, type TypeOf } from "./schema.js";
+import { version } from "./version.js";
+
+/** Device to gateway, in the lobby. CDDL: `time-request`, frame 34. */
+export const TimeRequest = message(34, "time-request", {
+  nonce: field(1, nonce, "fresh"),
+});
+export type TimeRequest = TypeOf<typeof TimeRequest>;
+
+/** Fleet to whoever asked: it is at least this late. CDDL: `time`, type 11. Signed by `lease`. */
+export const Time = signedBy(
+  "lease",
+  message(11, "time", {
+    nonce: field(1, nonce, "of the question"),
+    time: field(2, version, "fleet time: [term, Unix seconds]"),
+  }),
+);
+export type Time = TypeOf<typeof Time>;
