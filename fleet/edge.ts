@@ -72,36 +72,38 @@ function openEnroll(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContex
     denied("the chain is no IDevID that counts today");
   const { value } = openEnvelope(EnrollRequest, bytes, [verdict.publicKey], trust.fleetId, crypto);
   if (value.subject !== verdict.number) denied("the request names another number than its certificate");
-  const birth = openBirth(value.record, value.idevid, context);
-  const voucher = openDocument(Voucher, value.voucher, trust, crypto).value;
-  if (!equalBytes(voucher.deviceKey, crypto.sha256(verdict.publicKey.bytes)))
-    denied("the voucher is for another key");
-  if (toBase64Url(voucher.hardwareId) !== birth.hardwareId) denied("the voucher is for other hardware");
-  if (!equalBytes(voucher.owner.subarray(0, 16), trust.fleetId)) denied("the voucher names another owner");
+  const birth = openBirth(value, context);
   return { ...certifyRequest("enroll", value, context, birth), nonce: value.nonce };
 }
 
-/** A birth record with the certificate chain it belongs to. @throws ProtocolError */
+/** What a station gave a device, checked to speak of one and the same device. @throws ProtocolError */
 export function openBirth(
-  record: Uint8Array,
-  idevid: readonly Uint8Array[],
+  given: Pick<EnrollRequest, "idevid" | "voucher" | "record">,
   { trust, crypto, now }: Omit<EdgeContext, "view">,
 ): ImportRequest["birth"] {
-  const verdict = verifyChain(idevid, trust.certificates, now, crypto);
-  const { station, publicKey, number } = verdict;
+  const { station, publicKey, number } = verifyChain(given.idevid, trust.certificates, now, crypto);
   if (!station) denied("only a station can vouch for a birth");
-  const { value } = openEnvelope(BirthRecord, record, [station.publicKey], trust.fleetId, crypto);
-  const leaf = idevid[0] ?? new Uint8Array();
-  const same = value.subject === number && equalBytes(value.publicKey.bytes, publicKey.bytes);
-  if (!same || !equalBytes(value.idevid, crypto.sha256(leaf)))
+  const leaf = given.idevid[0] ?? new Uint8Array();
+  const record = openEnvelope(BirthRecord, given.record, [station.publicKey], trust.fleetId, crypto).value;
+  const sameDevice = record.subject === number && equalBytes(record.publicKey.bytes, publicKey.bytes);
+  if (!sameDevice || !equalBytes(record.idevid, crypto.sha256(leaf)))
     denied("the birth record is for another IDevID");
+  const voucher = openDocument(Voucher, given.voucher, trust, crypto).value;
+  if (!equalBytes(voucher.deviceKey, crypto.sha256(publicKey.bytes)))
+    denied("the voucher is for another key");
+  if (!equalBytes(voucher.hardwareId, record.hardwareId)) denied("the voucher is for other hardware");
+  if (!equalBytes(voucher.owner.subarray(0, trust.fleetId.length), trust.fleetId)) {
+    denied("the voucher names another owner");
+  }
   return {
     number,
-    hardwareId: toBase64Url(value.hardwareId),
-    model: value.model,
+    hardwareId: toBase64Url(record.hardwareId),
+    model: record.model,
     key: keyFactOf(publicKey),
-    record: toBase64Url(record),
-    index: value.index,
+    record: toBase64Url(given.record),
+    voucher: toBase64Url(given.voucher),
+    idevid: toBase64Url(leaf),
+    index: record.index,
   };
 }
 

@@ -38,7 +38,9 @@ export type Fact =
   | {
       readonly type: "holder-certified";
       readonly number: number;
-      readonly profile: string;
+      readonly profile: "gateway" | "service" | "station";
+      /** Of a gateway: the names and addresses at which it is reached. */
+      readonly hosts: readonly string[];
       readonly key: KeyFact;
     }
   | {
@@ -47,7 +49,10 @@ export type Fact =
       readonly hardwareId: Base64Url;
       readonly model: string;
       readonly key: KeyFact;
+      /** Birth record and voucher (envelopes), and the IDevID (DER): what the station gave it. */
       readonly record: Base64Url;
+      readonly voucher: Base64Url;
+      readonly idevid: Base64Url;
       readonly index: number;
     }
   | {

@@ -5,14 +5,14 @@ import { sealEnvelope } from "../protocol/envelope.js";
 import { decodeFrame } from "../protocol/frame.js";
 import { Time, TimeRequest } from "../protocol/time.js";
 import { type DeviceRequest, openDeviceRequest } from "./edge.js";
-import { type EventOf, type FleetEvent, fromBase64Url } from "./events.js";
+import { type FleetEvent, fromBase64Url } from "./events.js";
 import type { FleetChange, FleetLink, Standing } from "./link.js";
 import { certificateReply, protocolErrorReply, refusalReply, syncReply } from "./replies.js";
-import { certifyHolder, keyFactOf } from "./sealing.js";
+import { keyFactOf } from "./sealing.js";
 import type { FleetService } from "./service.js";
 
 /** Gateways, stations and services count from here, so that devices can count from 1 without gaps. */
-export const FIRST_HOLDER_NUMBER = 0xf000_0000;
+const FIRST_HOLDER_NUMBER = 0xf000_0000;
 
 export function frontDoor(service: FleetService): FleetLink {
   const { crypto } = service.options;
@@ -28,29 +28,32 @@ export function frontDoor(service: FleetService): FleetLink {
       const time = [authority.value.terms.time, service.now()] as const;
       return sealEnvelope(Time, { nonce, time }, keys.lease, fleetId, crypto);
     },
-    certifyGateway: (publicKey, hosts) => certify(service, { profile: "gateway", hosts }, publicKey),
-    watch: (listener) => service.onEvent((event) => changesOf(event).forEach(listener)),
+    certifyGateway: async (publicKey, hosts) =>
+      holderChain(service, await certifyHolder(service, "gateway", publicKey, hosts)),
   };
 }
 
 /** A certificate for a program of the fleet's own that listens on the bus. @returns DER, leaf first. */
-export function certifyService(service: FleetService, publicKey: PublicKey): Promise<readonly Uint8Array[]> {
-  return certify(service, { profile: "service" }, publicKey);
+export async function certifyService(service: FleetService, key: PublicKey): Promise<readonly Uint8Array[]> {
+  return holderChain(service, await certifyHolder(service, "service", key));
 }
 
-async function certify(
-  service: FleetService,
-  holder: { profile: "gateway"; hosts: readonly string[] } | { profile: "service" },
-  publicKey: PublicKey,
-): Promise<readonly Uint8Array[]> {
-  const { profile } = holder;
-  const { number } = (await service.record("holders", "fleet", (view) => {
-    const next = Math.max(view.holders + 1, FIRST_HOLDER_NUMBER);
-    return { type: "holder-certified", number: next, profile, key: keyFactOf(publicKey) };
-  })) as EventOf<"holder-certified">;
+function holderChain(service: FleetService, event: FleetEvent): readonly Uint8Array[] {
   const ca = service.trust.authority.value.issuers.find(({ purpose }) => purpose === "service");
-  const leaf = certifyHolder(holder, number, publicKey, service.sealing());
-  return ca ? [leaf, ca.certificate] : [leaf];
+  return ca ? [signedOf(event), ca.certificate] : [signedOf(event)];
+}
+
+/** Issues a certificate to a holder that is no device, under the next free number. */
+export function certifyHolder(
+  service: FleetService,
+  profile: "gateway" | "service" | "station",
+  key: PublicKey,
+  hosts: readonly string[] = [],
+): Promise<FleetEvent> {
+  return service.record("holders", "fleet", ({ holders }) => {
+    const number = Math.max(holders + 1, FIRST_HOLDER_NUMBER);
+    return { type: "holder-certified", number, profile, hosts, key: keyFactOf(key) };
+  });
 }
 
 function standingOfNumber(service: FleetService, number: number): Standing | undefined {

@@ -23,3 +23,6 @@ export const DEFAULT_POLICY: FleetPolicy = {
   massActDevices: 10,
   approvalSeconds: DAY,
 };
+
+/** Certificates begin this much before they are issued, for machines whose clock is a little behind. */
+export const BACKDATE_SECONDS = 300;

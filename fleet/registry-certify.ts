@@ -1,6 +1,7 @@
 /** Who becomes a member, and who gets an LDevID. A certificate is never an answer to a quarantined device. */
 import { atLeast, isQuarantined, type Level } from "../protocol/level.js";
 import type { Base64Url, Fact, FactOf, KeyFact } from "./events.js";
+import { BACKDATE_SECONDS } from "./policy.js";
 import { accept, deviceSubject, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
 import { type DeviceView, type FleetView, nextVersion } from "./view.js";
@@ -22,8 +23,6 @@ export interface CertifyRequest {
   readonly birth?: ImportRequest["birth"];
 }
 
-/** A gateway whose clock is this much behind still accepts a certificate that was just issued. */
-const BACKDATE_SECONDS = 300;
 /** Seconds after which a device that is not known yet should ask again. */
 const PENDING_RETRY_SECONDS = 600;
 

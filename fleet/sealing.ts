@@ -18,6 +18,7 @@ import {
   toBase64Url,
 } from "./events.js";
 import type { PublicKey } from "../protocol/crypto.js";
+import { BACKDATE_SECONDS } from "./policy.js";
 
 /** `now`: fleet time, Unix seconds. */
 export interface SealingContext extends CeremonyContext {
@@ -37,6 +38,8 @@ function signedBytes(fact: Fact, context: SealingContext): Uint8Array | undefine
   switch (fact.type) {
     case "fleet-created":
       return trust.authority.bytes;
+    case "holder-certified":
+      return holderCertificate(fact, context);
     case "certificate-issued":
       return ldevid(fact, context);
     case "directive-issued": {
@@ -85,30 +88,23 @@ function ldevid(fact: FactOf<"certificate-issued">, context: SealingContext): Ui
 }
 
 /** What a gateway or an internal program gets: 90 days. */
-export const HOLDER_SECONDS = 90 * 86_400;
+const HOLDER_SECONDS = 90 * 86_400;
 
-/** A certificate for a holder that is no device. */
-export function certifyHolder(
-  holder:
-    | { readonly profile: "gateway"; readonly hosts: readonly string[] }
-    | { readonly profile: "service" }
-    | { readonly profile: "station" },
-  number: number,
-  publicKey: PublicKey,
-  context: SealingContext,
-): Uint8Array {
+/** For a holder that is no device. */
+function holderCertificate(fact: FactOf<"holder-certified">, context: SealingContext): Uint8Array {
   const { keys, crypto, entropy, trust, now } = context;
+  const { profile, number, hosts } = fact;
   const fleetName = trust.authority.value.name;
-  const ca = CA_KEYS[holder.profile === "station" ? "factory" : "service"];
+  const ca = CA_KEYS[profile === "station" ? "factory" : "service"];
   return issueCertificate(
     {
-      ...holder,
+      ...(profile === "gateway" ? { profile, hosts } : { profile }),
       holder: { fleetId: trust.fleetId, number, generation: 0 },
       serial: newSerial(entropy),
-      subject: { commonName: `${holder.profile} ${number}`, organization: fleetName },
-      publicKey,
-      notBeforeSeconds: now,
-      notAfterSeconds: holder.profile === "station" ? NEVER_EXPIRES_SECONDS : now + HOLDER_SECONDS,
+      subject: { commonName: `${profile} ${number}`, organization: fleetName },
+      publicKey: publicKeyOf(fact.key),
+      notBeforeSeconds: now - BACKDATE_SECONDS,
+      notAfterSeconds: profile === "station" ? NEVER_EXPIRES_SECONDS : now + HOLDER_SECONDS,
     },
     { name: caName(fleetName, ca), signer: keys[ca] },
     crypto,

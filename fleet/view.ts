@@ -11,7 +11,7 @@ export interface DeviceView {
   readonly model: string;
   /** Of its IDevID. */
   readonly key: KeyFact;
-  readonly bornAt: number;
+  readonly birth: EventOf<"device-imported">;
   readonly level: Level;
   readonly holds: readonly Hold[];
   readonly freed?: Freed;
@@ -55,7 +55,9 @@ export interface FleetView {
   readonly beacon?: EventOf<"beacon-issued">;
   readonly births: number;
   readonly lastBirth?: EventOf<"device-imported">;
+  /** Highest number of a holder that is no device, and the newest station's certificate. */
   readonly holders: number;
+  readonly station?: EventOf<"holder-certified">;
 }
 
 export const EMPTY_VIEW: FleetView = {
@@ -80,7 +82,11 @@ export function apply(view: FleetView, event: FleetEvent): FleetView {
     case "fleet-created":
       return { ...next, name: event.name };
     case "holder-certified":
-      return { ...next, holders: Math.max(next.holders, event.number) };
+      return {
+        ...next,
+        holders: Math.max(next.holders, event.number),
+        ...(event.profile === "station" && { station: event }),
+      };
     case "device-imported": {
       const known = next.numberByHardware.get(event.hardwareId) ?? [];
       put(next.numberByHardware, event.hardwareId, [...known, event.number]);
@@ -150,13 +156,13 @@ function applyToDevice(device: DeviceView, event: DeviceEvent): DeviceView {
 }
 
 function importedDevice(event: EventOf<"device-imported">): DeviceView {
-  const { number, hardwareId, model, key, at } = event;
+  const { number, hardwareId, model, key } = event;
   return {
     number,
     hardwareId,
     model,
     key,
-    bornAt: at,
+    birth: event,
     level: "none",
     holds: [],
     certificates: [],

@@ -55,7 +55,7 @@ export type BirthGrant = TypeOf<typeof BirthGrant>;
 /** Device to station: it is on my disk. CDDL: `birth-stored`, type 44, signed by the IDevID key. */
 export const BirthStored = message(44, "birth-stored", {
   subject: field(1, deviceNumber, "the number it was given"),
-  nonce: field(2, nonce, "of the challenge"),
+  hardwareId: field(2, hardwareId, "as in the hello"),
   record: field(3, sha256, "SHA-256 of the birth record's envelope"),
 });
 export type BirthStored = TypeOf<typeof BirthStored>;

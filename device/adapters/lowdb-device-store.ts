@@ -30,9 +30,9 @@ export class LowdbDeviceStore implements DeviceStore {
     });
   }
 
-  save(record: DeviceRecord): Promise<void> {
+  async save(record: DeviceRecord): Promise<void> {
     const asCalled = structuredClone(record);
-    return this.#inTurn(async () => {
+    await this.#inTurn(async () => {
       this.#low.data = asCalled;
       await this.#low.write();
     });

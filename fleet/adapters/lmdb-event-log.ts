@@ -17,8 +17,8 @@ const READ_AT_ONCE = 256;
 /** An append that waits for the disk. */
 interface Pending extends Draft {
   readonly expected: Position;
-  resolve(position: Position): void;
-  reject(error: FleetError): void;
+  readonly resolve: (position: Position) => void;
+  readonly reject: (error: FleetError) => void;
 }
 
 export class LmdbEventLog implements EventLog {

@@ -3,7 +3,8 @@
  * drift apart. Bytes are read by cborg, a decoder that shares no code with ours.
  */
 import { decode, encode, rfc8949EncodeOptions, Tagged } from "cborg";
-import { type Cddl, type Node, type PRELUDE } from "./parse.js";
+import type { Cddl, Node } from "./parse.js";
+import { integer, PRELUDE } from "./prelude.js";
 
 export { type Cddl, parseCddl } from "./parse.js";
 
@@ -49,7 +50,7 @@ function mismatch(cddl: Cddl, node: Node, value: unknown, path: string): string 
     case "name": {
       const rule = cddl.get(node.name);
       if (rule) return mismatch(cddl, rule, value, path);
-      return PRELUDE_TYPES[node.name as (typeof PRELUDE)[number]](value) ? undefined : refused();
+      return PRELUDE.get(node.name)?.(value) ? undefined : refused();
     }
     case "literal":
       return (typeof node.value === "bigint" ? integer(value) : value) === node.value ? undefined : refused();
@@ -113,7 +114,7 @@ function arrayMismatch(
 
 function controlMismatch(cddl: Cddl, node: Of<"control">, value: unknown, path: string): string | undefined {
   if (node.control === "cbor") return cborMismatch(cddl, node.argument, value, path);
-  const [low, high] = bounds(node.argument);
+  const [low, high] = bounds(cddl, node.argument);
   const number = integer(value);
   const holds = {
     size: () =>
@@ -134,37 +135,17 @@ function cborMismatch(cddl: Cddl, inner: Node, value: unknown, path: string): st
   }
 }
 
-const PRELUDE_TYPES: Readonly<Record<(typeof PRELUDE)[number], (value: unknown) => boolean>> = {
-  any: () => true,
-  uint: (value) => (integer(value) ?? -1n) >= 0n,
-  nint: (value) => (integer(value) ?? 0n) < 0n,
-  int: (value) => integer(value) !== undefined,
-  bstr: (value) => value instanceof Uint8Array,
-  bytes: (value) => value instanceof Uint8Array,
-  tstr: (value) => typeof value === "string",
-  text: (value) => typeof value === "string",
-  bool: (value) => typeof value === "boolean",
-  true: (value) => value === true,
-  false: (value) => value === false,
-  nil: (value) => value === null,
-  null: (value) => value === null,
-};
-
-function integer(value: unknown): bigint | undefined {
-  return typeof value === "bigint" || Number.isInteger(value) ? BigInt(value as number | bigint) : undefined;
-}
-
 /** RFC 8610 §3.8.1: bytes of a byte string, UTF-8 bytes of a text. */
 function sizeBytes(value: unknown): bigint | undefined {
   if (value instanceof Uint8Array) return BigInt(value.length);
   return typeof value === "string" ? BigInt(Buffer.byteLength(value)) : undefined;
 }
 
-/** `N` stands for `N..N`. @throws RangeError when the argument of a control is neither. */
-function bounds(argument: Node): [low: bigint, high: bigint] {
-  if (argument.kind === "range") return [argument.low, argument.high];
-  if (argument.kind === "literal" && typeof argument.value === "bigint")
-    return [argument.value, argument.value];
+/** `N` stands for `N..N`. @throws RangeError when the argument of a control is neither, nor a rule for one. */
+function bounds(cddl: Cddl, argument: Node): [low: bigint, high: bigint] {
+  const named = argument.kind === "name" ? (cddl.get(argument.name) ?? argument) : argument;
+  if (named.kind === "range") return [named.low, named.high];
+  if (named.kind === "literal" && typeof named.value === "bigint") return [named.value, named.value];
   throw new RangeError(`a control takes a number or a range, not ${label(argument)}`);
 }
 

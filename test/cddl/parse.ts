@@ -2,6 +2,7 @@
  * Parser of the part of CDDL (RFC 8610) that protocol/daymark.cddl is written in: types, maps, arrays,
  * choices, ranges, tags and a few controls; no groups, generics or sockets.
  */
+import { PRELUDE } from "./prelude.js";
 
 export type Node =
   | { readonly kind: "name"; readonly name: string; readonly line: number }
@@ -22,12 +23,6 @@ type Control = (typeof CONTROLS)[number];
 
 /** Rules by name. */
 export type Cddl = ReadonlyMap<string, Node>;
-
-/** RFC 8610 appendix D, as far as we use it. */
-export const PRELUDE = [
-  ...["any", "uint", "nint", "int", "bstr", "bytes", "tstr", "text"],
-  ...["bool", "true", "false", "nil", "null"],
-] as const;
 
 interface Token {
   readonly kind: "number" | "text" | "control" | "name" | "tag" | "sign" | "end";
@@ -142,12 +137,13 @@ export function parseCddl(text: string): Cddl {
   while (peek().kind !== "end") {
     const start = peek().at;
     const name = take("name", "the name of a rule");
-    if (rules.has(name) || isPrelude(name)) fail(text, start, `${name} is defined twice`);
+    if (rules.has(name) || PRELUDE.has(name)) fail(text, start, `${name} is defined twice`);
     need("=");
     rules.set(name, type());
   }
   for (const { name, line } of mentioned)
-    if (!rules.has(name) && !isPrelude(name)) throw new SyntaxError(`line ${line}: there is no rule ${name}`);
+    if (!rules.has(name) && !PRELUDE.has(name))
+      throw new SyntaxError(`line ${line}: there is no rule ${name}`);
   return rules;
 }
 
@@ -171,10 +167,6 @@ function integer(text: string): bigint {
 
 function isInteger(node: Node): node is { kind: "literal"; value: bigint } {
   return node.kind === "literal" && typeof node.value === "bigint";
-}
-
-function isPrelude(name: string): boolean {
-  return (PRELUDE as readonly string[]).includes(name);
 }
 
 function shown({ kind, text }: Token): string {

@@ -1,0 +1,40 @@
+/** The journal of a station that runs inside the fleet service: a birth is written as its own import. */
+import { FleetError } from "../errors.js";
+import { fromBase64Url, toBase64Url } from "../events.js";
+import { openBirth } from "../edge.js";
+import { publicKeyOf } from "../sealing.js";
+import type { FleetService } from "../service.js";
+import type { StationIdentity } from "./births.js";
+import type { StationJournal } from "./station.js";
+
+/** First number of the block that this station gives out. */
+const FIRST_NUMBER = 1;
+
+export function fleetJournal(service: FleetService, identity: StationIdentity): StationJournal {
+  return {
+    find(hardwareId) {
+      const [number] = service.view.numberByHardware.get(toBase64Url(hardwareId)) ?? [];
+      const born = number === undefined ? undefined : service.view.devices.get(number)?.birth;
+      if (!born) return undefined;
+      return {
+        number: born.number,
+        publicKey: publicKeyOf(born.key),
+        idevid: fromBase64Url(born.idevid),
+        voucher: fromBase64Url(born.voucher),
+        record: fromBase64Url(born.record),
+      };
+    },
+    next() {
+      const { births: index, lastBirth } = service.view;
+      const place = { number: FIRST_NUMBER + index, index };
+      return lastBirth ? { ...place, previous: fromBase64Url(lastBirth.record) } : place;
+    },
+    async append(_birth, papers) {
+      const { crypto } = service.options;
+      const given = { ...papers, idevid: [papers.idevid, identity.certificate] };
+      const birth = openBirth(given, { trust: service.trust, crypto, now: service.now() });
+      const { refusal } = await service.request({ type: "import", birth }, "station");
+      if (refusal) throw new FleetError("conflict", refusal.text);
+    },
+  };
+}

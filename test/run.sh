@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# npm test: everything that must hold, stage by stage. The last line counts what passed and what failed;
+# a test that was skipped counts as failed. Exit code 0 only when nothing failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+failed=0
+scratch=$(mktemp -d)
+
+finish() {
+  # Also reached when a stage ends this script early, which is a failure of its own.
+  if [ "$1" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  rm -rf "$scratch"
+  echo "$passed passed, $failed failed"
+  if [ "$failed" -ne 0 ]; then exit 1; fi
+}
+trap 'finish $?' EXIT
+trap 'exit 130' INT TERM
+
+# stage <name> <command…>: runs it with a heading and its time; its exit code is left in $code.
+stage() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  code=0
+  "$@" || code=$?
+  printf '== %s: exit code %d, %d s\n' "$name" "$code" "$((SECONDS - start))"
+}
+
+# once <name> <command…>: a stage that counts as one test.
+once() {
+  stage "$@"
+  if [ "$code" -eq 0 ]; then count 1 0; else count 0 1; fi
+}
+
+count() {
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+}
+
+# tally: adds "N M" (passed, failed) from stdin; a stage that gave no counts, or a red one that counted no failure,
+# is one failure.
+tally() {
+  local good=0 bad=0
+  read -r good bad || true
+  if [ "$code" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then bad=1; fi
+  if [ "${good:-0}" -eq 0 ] && [ "${bad:-0}" -eq 0 ]; then bad=1; fi
+  count "${good:-0}" "${bad:-0}"
+}
+
+# "N M" from vitest's report: what passed, and all that did not: failed, skipped, or a file that did not load.
+test_counts() {
+  node --input-type=commonjs -e '
+    const { testResults } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
+    const tests = testResults.flatMap((file) => file.assertionResults);
+    const passed = tests.filter(({ status }) => status === "passed").length;
+    const unloaded = testResults.filter((file) => file.assertionResults.length === 0).length;
+    console.log(passed, tests.length - passed + unloaded);
+  ' "$scratch/tests.json"
+}
+
+guards() {
+  npm run --silent test:guards | tee "$scratch/guards.txt"
+}
+
+once "set-up" bash test/setup.sh
+if [ "$failed" -ne 0 ]; then exit 1; fi
+once "check" npm run --silent check
+
+stage "tests" npx vitest run --config test/vitest.config.ts \
+  --reporter=default --reporter=json --outputFile.json="$scratch/tests.json"
+tally < <(test_counts)
+
+stage "guards" guards
+tally < <(sed -nE '$s/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$scratch/guards.txt")
+
+for run in first second; do
+  once "voyage, $run run on its data" node dist/fleet/cli/main.js voyage --once --data "$scratch/voyage"
+done
