@@ -2,17 +2,18 @@
  * Who may connect, and what a session may do: pure rules over the certificate that was shown and what the
  * fleet knows of its holder. Everything that is not allowed here is refused.
  */
-import { Receipt, SyncRequest } from "../protocol/sync.js";
+import type { Standing } from "../fleet/link.js";
+import { utf8 } from "../protocol/bytes.js";
 import { EnrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
 import { isQuarantined } from "../protocol/level.js";
 import type { RoleReason, SessionRole } from "../protocol/notice.js";
+import { Receipt, SyncRequest } from "../protocol/sync.js";
 import type { Topics } from "../protocol/topics.js";
 import type { CertificateVerdict } from "../protocol/x509/verify.js";
-import type { Standing } from "../fleet/link.js";
 
 /** What the verifier says of the chain that a peer showed; "bad": it does not verify. */
-export type Shown =
-  Pick<CertificateVerdict, "profile" | "number" | "generation" | "window"> | "none" | "bad";
+export type Shown = Verified | "none" | "bad";
+type Verified = Pick<CertificateVerdict, "profile" | "number" | "generation" | "window">;
 
 export interface Admission {
   readonly role: SessionRole;
@@ -51,13 +52,13 @@ export function admit(shown: Shown, standing: Standing | undefined): Admission {
 const lobbyExpired: Admission = { role: "lobby", reason: "expired" };
 
 /** A factory identity is enough to ask; an operational one that the fleet has no record of is worth nothing. */
-function admitUnknown({ profile, number }: Exclude<Shown, string>): Admission {
+function admitUnknown({ profile, number }: Verified): Admission {
   return profile === "idevid"
     ? { role: "pledge", reason: "not-enrolled", number }
     : { role: "lobby", reason: "bad-certificate" };
 }
 
-function admitKnown(shown: Exclude<Shown, string>, standing: Standing): Admission {
+function admitKnown(shown: Verified, standing: Standing): Admission {
   const { profile, number, window, generation } = shown;
   if (standing.level === "revoked") return { role: "held", reason: "revoked", number };
   if (profile === "ldevid" && generation < standing.lowestGeneration) {
@@ -120,7 +121,7 @@ const APP_LEVEL = "app/";
 /** No empty level, so a prefix that ends in "/" has something below it; no `$SYS`, no `$share`. */
 function wellFormed(topic: string): boolean {
   return (
-    Buffer.byteLength(topic) <= MAX_TOPIC_BYTES &&
+    utf8(topic).length <= MAX_TOPIC_BYTES &&
     !topic.startsWith("$") &&
     !/\p{Cc}/u.test(topic) && // would forge log lines
     topic.split("/").every((level) => level !== "")

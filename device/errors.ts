@@ -1,13 +1,17 @@
-/** What a device's own storage could not do. One closed list for every store in this folder. */
+/** What a device could not do. One closed list for its stores and its library. */
 export type DeviceErrorCode =
   | "storage-failed" // the disk refused; what was stored before still stands
   | "storage-damaged" // the disk gives back something else than was written
   | "no-key" // no key of this name
   | "key-exists" // a key of this name is there, and is never replaced
-  | "bad-name"; // not a name a key can have
+  | "bad-name" // not a name that a key or a topic can have
+  | "outbox-full" // too many application messages wait
+  | "stopped" // the device was stopped
+  | "not-born" // no identity yet
+  | "birth-refused"; // what the station gave does not prove itself
 
 /**
- * A request to a store that was not carried out. `message` is safe to log: it holds no key material and
+ * A request that was not carried out. `message` is safe to log: it holds no key material and
  * no state. `options.cause` stays local, for our own logs.
  */
 export class DeviceError extends Error {

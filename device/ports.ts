@@ -33,3 +33,40 @@ export interface KeyStore {
   /** Forgets the key for good, durable once resolved. A name without a key is no error. */
   remove(name: string): Promise<void>;
 }
+
+/** What came of trying to connect, and what comes over the connection. Called in order, never after `closed`. */
+export interface TransportEvents {
+  /** The server proved itself (front door) or not (lobby), and what it sends down will arrive. */
+  opened(): void;
+  /** The server's certificate was refused before anything was sent. `closed` follows. */
+  serverRefused(why: "dates" | "chain"): void;
+  received(bytes: Uint8Array): void;
+  closed(): void;
+}
+
+/** One connection, or the attempt at one. */
+export interface Connection {
+  /** To the fleet. Resolves once the gateway has taken it; that proves nothing about the fleet (P4). */
+  send(bytes: Uint8Array): Promise<void>;
+  /** An application message; `topic` is below the device's own prefix. @throws when it was not taken. */
+  publish(topic: string, payload: Uint8Array): Promise<void>;
+  close(): void;
+}
+
+/** How to go in: as whom, and what the server must prove. */
+export type Door =
+  | {
+      readonly name: "front";
+      readonly number: number;
+      /** PEM: leaf first; PKCS #8. */
+      readonly certificates: string;
+      readonly key: string;
+      /** Looks at the server's chain (DER, leaf first) before a byte is sent. */
+      readonly verify: (chain: readonly Uint8Array[]) => "trusted" | "dates" | "chain";
+    }
+  | { readonly name: "lobby"; readonly clientId: string };
+
+/** The way to the fleet's gateways. */
+export interface Transport {
+  connect(fleetId: Uint8Array, door: Door, events: TransportEvents): Connection;
+}

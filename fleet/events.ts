@@ -2,7 +2,7 @@
  * What happened in a fleet: the facts that its log holds, and from which every table is rebuilt.
  * Plain JSON: bytes stand as base64url text, times as Unix seconds of fleet time.
  */
-import type { Level } from "../protocol/level.js";
+import type { HoldLevel, Level } from "../protocol/level.js";
 import type { Version } from "../protocol/version.js";
 import type { Algorithm } from "../protocol/crypto.js";
 
@@ -69,7 +69,7 @@ export type Fact =
       readonly type: "directive-issued";
       readonly number: number;
       readonly version: Version;
-      readonly level: Level;
+      readonly level: HoldLevel;
       readonly reason: string;
       readonly lowestGeneration: number;
       readonly act?: string;

@@ -30,6 +30,7 @@ export function frontDoor(service: FleetService): FleetLink {
     },
     certifyGateway: async (publicKey, hosts) =>
       holderChain(service, await certifyHolder(service, "gateway", publicKey, hosts)),
+    watch: (listener) => service.onEvent((event) => changesOf(event).forEach(listener)),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Who becomes a member, and who gets an LDevID. A certificate is never an answer to a quarantined device. */
-import { atLeast, isQuarantined, type Level } from "../protocol/level.js";
+import { atLeast, type HoldLevel, isQuarantined, type Level } from "../protocol/level.js";
 import type { Base64Url, Fact, FactOf, KeyFact } from "./events.js";
 import { BACKDATE_SECONDS } from "./policy.js";
 import { accept, deviceSubject, refuse } from "./refusal.js";
@@ -53,7 +53,7 @@ function birthFacts(view: FleetView, birth: ImportRequest["birth"], context: Con
   return [imported, firstDirective(number, inherited, inherited === "none" ? "enrolled" : reason, context)];
 }
 
-function firstDirective(number: number, level: Level, reason: string, context: Context): Fact {
+function firstDirective(number: number, level: HoldLevel, reason: string, context: Context): Fact {
   const version = [context.terms.directive, 1] as const;
   return { type: "directive-issued", number, version, level, reason, lowestGeneration: 1 };
 }
@@ -113,13 +113,13 @@ function sameDevice(device: DeviceView, birth: ImportRequest["birth"]): boolean 
 /** What a level change means for a device's documents: the next directive, never a lower one (P13). */
 export function directiveFact(
   device: DeviceView,
-  level: Level,
+  level: HoldLevel,
   reason: string,
   term: number,
   act?: string,
 ): FactOf<"directive-issued"> {
   const version = nextVersion(device, term);
-  const heldAt = device.holds.reduce<Level>(
+  const heldAt = device.holds.reduce<HoldLevel>(
     (highest, hold) => (atLeast(hold.level, highest) ? hold.level : highest),
     level,
   );

@@ -1,5 +1,5 @@
 /** What a sync is worth: a lease over all that stands, and alarms latched so that only a release clears them. */
-import { higherLevel, type Level } from "../protocol/level.js";
+import { higherLevel, type HoldLevel } from "../protocol/level.js";
 import type { Base64Url, Fact, HeldFact } from "./events.js";
 import { accept, deviceSubject, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
@@ -26,8 +26,8 @@ export interface ReceiptRequest {
 }
 
 /** What the fleet makes of an alarm; an unreadable directive may only have asked for `restrict`. */
-const ALARM_LEVELS: Readonly<Record<string, Level>> = { unreadable: "restrict" };
-const OTHER_ALARM_LEVEL: Level = "isolate";
+const ALARM_LEVELS: Readonly<Record<string, HoldLevel>> = { unreadable: "restrict" };
+const OTHER_ALARM_LEVEL: HoldLevel = "isolate";
 
 export function decideSync(view: FleetView, sync: SyncFacts, context: Context): Decision {
   const device = view.devices.get(sync.number);
@@ -76,7 +76,7 @@ export function requiredOf(
 function alarmFacts(device: DeviceView, sync: SyncFacts, context: Context): readonly Fact[] {
   const fresh = sync.alarms.filter((alarm) => alarm.id > device.lastAlarmId);
   if (fresh.length === 0) return [];
-  const level = fresh.reduce<Level>(
+  const level = fresh.reduce<HoldLevel>(
     (l, { kind }) => higherLevel(l, ALARM_LEVELS[kind] ?? OTHER_ALARM_LEVEL),
     "none",
   );

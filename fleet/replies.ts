@@ -4,7 +4,7 @@ import { equalBytes } from "../protocol/bytes.js";
 import { CertificateReply } from "../protocol/certify.js";
 import type { Crypto } from "../protocol/crypto.js";
 import { parseEnvelope, payloadHash } from "../protocol/envelope.js";
-import { ProtocolError } from "../protocol/errors.js";
+import type { ProtocolError } from "../protocol/errors.js";
 import { encodeFrame } from "../protocol/frame.js";
 import { ERROR_CODES, type ErrorCode, ErrorReply } from "../protocol/notice.js";
 import { SyncReply, type SyncRequest } from "../protocol/sync.js";

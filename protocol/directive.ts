@@ -1,7 +1,7 @@
 /** The directive: what the fleet demands of one device, as a level. Only the newest matters (P2). */
 import { signedBy } from "./authority.js";
 import { deviceNumber, generation, seconds } from "./common.js";
-import { level } from "./level.js";
+import { holdLevel } from "./level.js";
 import { field, message, type TypeOf } from "./schema.js";
 import { text } from "./types.js";
 import { version } from "./version.js";
@@ -16,7 +16,7 @@ export const Directive = signedBy(
   message(3, "directive", {
     subject: field(1, deviceNumber, "the device it holds"),
     version: field(2, version, "[term, seq]; seq counts directives and releases of this device together"),
-    level: field(3, level, "the highest level since the last release"),
+    level: field(3, holdLevel, "the highest level since the last release"),
     reason: field(4, text(64), "why, in the operator's words"),
     lowestGeneration: field(5, generation, "certificates of lower generations no longer count"),
     issuedAt: field(6, seconds, "fleet time"),

@@ -8,7 +8,9 @@ export const SIGNATURE_BYTES = 64;
 
 /**
  * True when the key is a canonical point on its curve. Ed25519 points of small order are refused:
- * with them one signature fits many messages (measured: node:crypto accepts 122 such cases).
+ * with them one signature fits many messages (measured: node:crypto accepts 122 such cases). Points with
+ * a torsion part are refused too: OpenSSL sees that part and noble multiplies it away (RFC 8032 §5.1.7
+ * allows both), so that a signature would hold for one of them only.
  */
 export function isValidPublicKey(key: PublicKey): boolean {
   if (key.bytes.length !== PUBLIC_KEY_BYTES[key.algorithm]) return false;
@@ -18,7 +20,8 @@ export function isValidPublicKey(key: PublicKey): boolean {
       p256.Point.fromBytes(key.bytes).assertValidity();
       return true;
     }
-    return !ed25519.Point.fromBytes(key.bytes, false).isSmallOrder();
+    const point = ed25519.Point.fromBytes(key.bytes, false);
+    return !point.isSmallOrder() && point.isTorsionFree();
   } catch {
     return false;
   }

@@ -5,7 +5,12 @@ export const LEVELS = { none: 0, observe: 1, restrict: 2, isolate: 3, revoked: 4
 export type Level = keyof typeof LEVELS;
 export const level = choice(LEVELS);
 
-export function higherLevel(a: Level, b: Level): Level {
+/** What a directive may ask for: to revoke for good is the release quorum's alone. */
+export type HoldLevel = Exclude<Level, "revoked">;
+const { revoked: _final, ...holdLevels } = LEVELS;
+export const holdLevel = choice<HoldLevel>(holdLevels);
+
+export function higherLevel<L extends Level>(a: L, b: L): L {
   return LEVELS[a] >= LEVELS[b] ? a : b;
 }
 

@@ -2,13 +2,13 @@
  * Standing: what the documents about one device add up to. Fleet and device share this arithmetic, and
  * it depends on the set of documents, not on the order or number in which they came (P2).
  */
-import { higherLevel, LEVELS, type Level } from "./level.js";
+import { higherLevel, type HoldLevel, LEVELS, type Level } from "./level.js";
 import { compareVersions, type Version } from "./version.js";
 
 /** A directive seen: it holds at `level` until a release whose version is above its own. */
 export interface Hold {
   readonly version: Version;
-  readonly level: Level;
+  readonly level: HoldLevel;
 }
 
 /** A release in force: it lifted the holds up to `version` and left `level`. */

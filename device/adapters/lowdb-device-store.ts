@@ -7,7 +7,7 @@ import { type Adapter, Low } from "lowdb";
 import { DeviceError } from "../errors.js";
 import type { DeviceStore } from "../ports.js";
 import type { DeviceRecord } from "../record.js";
-import { type Disk, FILE_MODE, nodeDisk, writeFileAtomic } from "./atomic-file.js";
+import { type Disk, FILE_MODE, nodeDisk, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
 import { decodeState, encodeState, MAX_STATE_BYTES, type StateFile } from "./state-file.js";
 
 const SLOT_FILES = ["state.0.json", "state.1.json"] as const;

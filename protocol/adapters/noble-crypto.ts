@@ -25,7 +25,8 @@ export const nobleCrypto: Crypto = {
     try {
       return key.algorithm === "ES256"
         ? p256.verify(signature, message, key.bytes, { lowS: false }) // TPMs sign with either S
-        : ed25519.verify(signature, message, key.bytes, { zip215: false }); // RFC 8032, as OpenSSL
+        : ed25519.Point.fromBytes(signature.subarray(0, 32)).isTorsionFree() && // or OpenSSL would say no
+            ed25519.verify(signature, message, key.bytes, { zip215: false }); // RFC 8032, as OpenSSL
     } catch {
       return false;
     }

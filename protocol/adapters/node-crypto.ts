@@ -42,7 +42,7 @@ function importPrivate(key: PrivateKey): node.KeyObject {
 
 /** Undefined for a key that must not be trusted; that answer is cached too. */
 function importPublic(key: PublicKey): node.KeyObject | undefined {
-  const name = toHex(key.bytes);
+  const name = `${key.algorithm} ${toHex(key.bytes)}`;
   if (publicKeys.has(name)) return publicKeys.get(name);
   const object = isValidPublicKey(key) ? node.createPublicKey({ key: jwk(key), format: "jwk" }) : undefined;
   const oldest = publicKeys.keys().next();

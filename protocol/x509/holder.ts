@@ -20,7 +20,7 @@ export type HolderKind = "device" | "gateway" | "service" | "station";
 
 /** What a gateway's certificate may list; each peer checks the one it dialled. */
 export const MAX_HOSTS = 8;
-export const FLEET_ID_BYTES = 16;
+const FLEET_ID_BYTES = 16;
 const MAX_UINT32 = 0xffff_ffff;
 
 /** GeneralName choices (RFC 5280 §4.2.1.6). */

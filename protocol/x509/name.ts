@@ -14,7 +14,7 @@ export interface Name {
  * Of UTF-8, for each part. RFC 5280 appendix A.1 allows 64 characters; counted in bytes, every certificate
  * but a gateway's fits into a message of ours (1,024 bytes).
  */
-export const MAX_NAME_BYTES = 64;
+const MAX_NAME_BYTES = 64;
 
 /** Control characters would forge log lines; lone surrogates have no UTF-8. */
 const UNSAFE = /[\p{Cc}\p{Cs}]/u;

@@ -7,7 +7,7 @@
  */
 import { equalBytes } from "../bytes.js";
 import { ProtocolError } from "../errors.js";
-import { constructedContext, context, der, DerReader, oid, TAG, unsignedInteger } from "./der.js";
+import { constructedContext, context, der, oid, TAG, unsignedInteger, type DerReader } from "./der.js";
 import { alternativeNames, MAX_HOSTS, readAlternativeNames, type Holder, type HolderKind } from "./holder.js";
 
 /**

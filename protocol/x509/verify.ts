@@ -14,7 +14,7 @@ import { verifyTrust, type CaPurpose, type CertificateTrust, type VerifiedIssuer
  * certificate is not valid yet, whatever the others say, so that whoever lets expired ones in lets no
  * future-dated one in. "expired": else, some certificate has run out. "current": all of them hold.
  */
-export type Window = "current" | "expired" | "future";
+type Window = "current" | "expired" | "future";
 
 export interface CertificateVerdict {
   readonly profile: HolderProfile;

@@ -1,6 +1,9 @@
 /** The types that every CDDL text may name (RFC 8610 appendix D), as far as ours does. */
 
-export const PRELUDE: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string, (value: unknown) => boolean>([
+export const PRELUDE: ReadonlyMap<string, (value: unknown) => boolean> = new Map<
+  string,
+  (value: unknown) => boolean
+>([
   ["any", () => true],
   ["uint", (value) => (integer(value) ?? -1n) >= 0n],
   ["nint", (value) => (integer(value) ?? 0n) < 0n],

@@ -6,12 +6,12 @@ import type { Clock } from "../../protocol/clock.js";
 
 const DAY_MS = 24 * 3600 * 1000;
 
-const clocks: { name: string; clock: Clock }[] = [
-  { name: "systemClock", clock: systemClock },
-  { name: "JumpClock", clock: new JumpClock() },
+const clocks: [name: string, clock: Clock][] = [
+  ["systemClock", systemClock],
+  ["JumpClock", new JumpClock()],
 ];
 
-describe.each(clocks)("$name", ({ clock }) => {
+describe.each(clocks)("%s", (_name, clock) => {
   const due = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve));
 
   test("shows the machine's time", () => {

@@ -2,7 +2,7 @@
  * A `Disk` in memory that loses power. It keeps apart what was synced and what was only written, and after
  * a cut shows every state that a real disk may then be in.
  */
-import type { Disk, NewFile } from "../../device/adapters/atomic-file.js";
+import type { Disk, NewFile } from "../../protocol/adapters/atomic-file.js";
 
 interface File {
   content: Uint8Array;

@@ -23,12 +23,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(join(directory, ".."), { recursive: true }));
 
-const adapters: { name: string; create: () => DeviceStore }[] = [
-  { name: "MemoryDeviceStore", create: () => new MemoryDeviceStore() },
-  { name: "LowdbDeviceStore", create: () => new LowdbDeviceStore(directory) },
+const adapters: [name: string, create: () => DeviceStore][] = [
+  ["MemoryDeviceStore", () => new MemoryDeviceStore()],
+  ["LowdbDeviceStore", () => new LowdbDeviceStore(directory)],
 ];
 
-describe.each(adapters)("$name", ({ create }) => {
+describe.each(adapters)("%s", (_name, create) => {
   test("has nothing before the first save, then the newest", async () => {
     const store = create();
     expect(await store.load()).toBeUndefined();
@@ -40,13 +40,15 @@ describe.each(adapters)("$name", ({ create }) => {
 
   test("gives back every kind of member, without those that are undefined", async () => {
     const store = create();
-    const kinds = {
-      ...{ text: "Grüße \u{1f6f0} \ud800", yes: true, no: false, nothing: null },
-      ...{ number: -1.5, large: Number.MAX_SAFE_INTEGER, empty: new Uint8Array() },
-      ...{ list: [1, [new Uint8Array([255, 0])], {}], deep: { a: { b: [] } } },
+    const plain = { text: "Grüße \u{1f6f0} \ud800", yes: true, no: false, nothing: null, number: -1.5 };
+    const bytes = {
+      empty: new Uint8Array(),
+      list: [1, [new Uint8Array([255, 0])], {}],
+      deep: { a: { b: [] } },
     };
+    const kinds = { ...plain, ...bytes, large: Number.MAX_SAFE_INTEGER };
     await store.save(record({ ...kinds, gone: undefined }));
-    deepStrictEqual(await store.load(), kinds);
+    expect(await store.load()).toStrictEqual(kinds);
   });
 
   test("keeps keys that look like its own notation, or like a prototype", async () => {
@@ -71,7 +73,8 @@ describe.each(adapters)("$name", ({ create }) => {
       await store.save(record(members as object));
       deepStrictEqual(await store.load(), members);
     });
-    await fc.assert(property, { numRuns: 100 });
+    const { failed, counterexample } = await fc.check(property, { numRuns: 100 });
+    expect({ failed, counterexample }).toEqual({ failed: false, counterexample: null });
   });
 
   test.each([
@@ -82,7 +85,11 @@ describe.each(adapters)("$name", ({ create }) => {
   ])("refuses %s, and keeps what it had", async (_, value) => {
     const store = create();
     await store.save(numbered(1));
-    await expect(store.save(record({ value }))).rejects.toThrow();
+    const refused = store.save(record({ value })).then(
+      () => false,
+      () => true,
+    );
+    expect(await refused).toBe(true);
     expect(await store.load()).toEqual(numbered(1));
   });
 

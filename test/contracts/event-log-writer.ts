@@ -3,6 +3,7 @@
  * append that was acknowledged. When the disk fails it prints how each kind of request ends, and ends.
  */
 import { writeSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import type { FleetEvent } from "../../fleet/events.js";
 import type { Position, Subject } from "../../fleet/ports.js";
@@ -34,5 +35,6 @@ print(`waiting: ${(await Promise.all(SUBJECTS.map(appendUntilItFails))).join(" "
 print(`append: ${await log.append("device/3", events, 0).catch(code)}`);
 const first = log.read(0)[Symbol.asyncIterator]().next();
 print(`read: ${await first.then(() => "a record", code)}`);
+await setImmediate(); // a rejection that nobody handles ends the process here
 await log.close();
 print("closed");

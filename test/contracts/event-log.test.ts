@@ -38,12 +38,12 @@ const outcome = (work: Promise<unknown>): Promise<string> =>
     (error: { code: string }) => error.code,
   );
 
-const adapters = [
-  { name: "MemoryEventLog", create: (): EventLog => new MemoryEventLog() },
-  { name: "LmdbEventLog", create: (): EventLog => LmdbEventLog.open(directory) },
+const adapters: [name: string, create: () => EventLog][] = [
+  ["MemoryEventLog", () => new MemoryEventLog()],
+  ["LmdbEventLog", () => LmdbEventLog.open(directory)],
 ];
 
-describe.each(adapters)("$name", ({ create }) => {
+describe.each(adapters)("%s", (_name, create) => {
   let log: EventLog;
   beforeEach(() => {
     log = create();
@@ -178,14 +178,15 @@ describe("LmdbEventLog on its disk", () => {
   });
 
   test("P4: when the disk is full, every waiting and later request fails, and nothing acknowledged is lost", async () => {
-    const lines = await run("bash", ["-c", 'ulimit -f 4096; exec "$0" "$@"', ...writerCommand(directory)]);
-    const acknowledged = lines.filter((line) => line.startsWith("device/"));
-    expect(lines.slice(acknowledged.length)).toEqual([
+    const full = await run("bash", ["-c", 'ulimit -f 4096; exec "$0" "$@"', ...writerCommand(directory)]);
+    const acknowledged = full.lines.filter((line) => line.startsWith("device/"));
+    expect(full.lines.slice(acknowledged.length)).toEqual([
       "waiting: storage-failed storage-failed",
       "append: storage-failed",
       "read: storage-failed",
       "closed",
     ]);
+    expect(full.exitCode, "as when nothing was left unhandled").toBe(0);
     expect(acknowledged.length).toBeGreaterThan(8);
     const log = LmdbEventLog.open(directory);
     const stored = (await everything(log)).map(({ position, subject }) => `${subject} ${position}`);
@@ -271,18 +272,26 @@ function writerCommand(target: string): string[] {
 }
 
 /** Runs a writer, kills it with SIGKILL once it has printed `lines` lines, and returns all it printed. */
-function writeUntil(target: string, lines: number): Promise<string[]> {
+async function writeUntil(target: string, lines: number): Promise<string[]> {
   const [command, ...args] = writerCommand(target);
-  return run(command!, args, lines);
+  return (await run(command!, args, lines)).lines;
 }
 
-function run(command: string, args: string[], killAfter = Infinity): Promise<string[]> {
+interface Ended {
+  lines: string[];
+  /** Null after a signal. */
+  exitCode: number | null;
+}
+
+function run(command: string, args: string[], killAfter = Infinity): Promise<Ended> {
   const child = spawn(command, args, { cwd: import.meta.dirname, stdio: ["ignore", "pipe", "ignore"] });
   const lines: string[] = [];
-  const reader = createInterface(child.stdout);
-  reader.on("line", (line) => {
+  createInterface(child.stdout).on("line", (line) => {
     lines.push(line);
     if (lines.length === killAfter) child.kill("SIGKILL");
   });
-  return new Promise((resolve) => reader.on("close", () => resolve(lines)));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (exitCode) => resolve({ lines, exitCode }));
+  });
 }

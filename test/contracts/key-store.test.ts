@@ -24,12 +24,12 @@ afterEach(() => rm(join(directory, ".."), { recursive: true }));
 
 const onDisk = (disk?: CutDisk) => new FileKeyStore(directory, nodeCrypto, entropy, disk);
 
-const adapters: { name: string; create: () => KeyStore }[] = [
-  { name: "MemoryKeyStore", create: () => new MemoryKeyStore(nodeCrypto, entropy) },
-  { name: "FileKeyStore", create: () => onDisk() },
+const adapters: [name: string, create: () => KeyStore][] = [
+  ["MemoryKeyStore", () => new MemoryKeyStore(nodeCrypto, entropy)],
+  ["FileKeyStore", () => onDisk()],
 ];
 
-describe.each(adapters)("$name", ({ create }) => {
+describe.each(adapters)("%s", (_name, create) => {
   let store: KeyStore;
   beforeEach(() => {
     store = create();
@@ -66,7 +66,11 @@ describe.each(adapters)("$name", ({ create }) => {
   test("of 8 that make one name at once, one wins and has the key that stays", async () => {
     const all = await Promise.allSettled(Array.from({ length: 8 }, () => store.create("idevid", "ES256")));
     const winners = all.filter((result) => result.status === "fulfilled");
+    const losers = all.filter((result) => result.status === "rejected");
     expect(winners).toHaveLength(1);
+    expect(losers.map(({ reason }) => (reason as { code: string }).code)).toEqual(
+      Array(7).fill("key-exists"),
+    );
     expect(await store.publicKey("idevid")).toEqual(winners[0]?.value);
   });
 
@@ -165,7 +169,9 @@ describe("FileKeyStore on its disk", () => {
     for await (const { disk, done, step } of powerCuts(async () => {}, create)) {
       const found = await onDisk(disk).publicKey("idevid");
       const usable = found ?? (await onDisk(disk).create("idevid", "ES256"));
-      expect(await onDisk(disk).publicKey("idevid"), `power cut at step ${step}`).toEqual(done ? made : usable);
+      expect(await onDisk(disk).publicKey("idevid"), `power cut at step ${step}`).toEqual(
+        done ? made : usable,
+      );
     }
   });
 

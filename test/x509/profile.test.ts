@@ -164,7 +164,7 @@ describe("an LDevID that its CA signed is refused with", () => {
     ["fractions of a second", ending(TAG.generalizedTime, "20510130235959.5Z")],
     ["an end before its beginning", (tbs) => children(tbs.validity).reverse()],
     ["no end at all", ending(TAG.generalizedTime, "99991231235959Z")],
-    ["a third date", (tbs) => children(tbs.validity).push(der(TAG.utcTime, "270130235959Z"))],
+    ["a third date", (tbs) => children(tbs.validity).push(der(TAG.utcTime, utf8("270130235959Z")))],
     [
       "a name as PrintableString",
       (tbs) => replace(tbs.subject, [1, 0, 1], () => der(TAG.printableString, utf8("4711"))),

@@ -6,7 +6,7 @@ import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
-/** Only the device's own user may read what it stores. */
+/** Only the user of the program may read what it stores. */
 export const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 

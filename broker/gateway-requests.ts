@@ -1,0 +1,91 @@
+/**
+ * What one session asks, one request after the other: checked against its role, handed to the fleet, and
+ * answered on `down`. The packet is acknowledged only after that, so a PUBACK follows the durable decision.
+ */
+import type { FleetLink } from "../fleet/link.js";
+import { parseEnvelope } from "../protocol/envelope.js";
+import { frameType } from "../protocol/frame.js";
+import { TimeRequest } from "../protocol/time.js";
+import { messageAllowed } from "./admission.js";
+import type { Session } from "./gateway-session.js";
+
+/** Requests of one session that wait while another is answered. */
+export const MAX_WAITING_REQUESTS = 8;
+/** Requests of one lobby session; then it is cut. */
+export const MAX_LOBBY_REQUESTS = 10;
+const BUSY_RETRY_SECONDS = 1;
+const UNREACHABLE_RETRY_SECONDS = 10;
+
+export class Requests {
+  readonly #session: Session;
+  readonly #link: FleetLink;
+  #unanswered = 0;
+  #lobbyRequests = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(session: Session, link: FleetLink) {
+    this.#session = session;
+    this.#link = link;
+  }
+
+  /** Resolves when the answer is sent. Never rejects: what goes wrong is an answer too. */
+  async ask(message: Uint8Array): Promise<void> {
+    if (this.#unanswered > MAX_WAITING_REQUESTS) {
+      this.#session.refused("busy", `more than ${MAX_WAITING_REQUESTS} requests wait`);
+      return this.#session.sendError("retry-later", BUSY_RETRY_SECONDS);
+    }
+    this.#unanswered += 1;
+    const answered = this.#last.then(() => this.#answer(message));
+    this.#last = answered.finally(() => (this.#unanswered -= 1));
+    return answered;
+  }
+
+  async #answer(message: Uint8Array): Promise<void> {
+    if (this.#session.leaving) return;
+    // Roles change while a request waits: what counts is the role when it is answered.
+    const { role, reason, number } = this.#session.occupant();
+    if (role === "lobby" || number === undefined) return this.#answerLobby(message);
+    const type = typeOf(() => parseEnvelope(message).type);
+    if (type === undefined) return this.#refuse("malformed");
+    if (!messageAllowed({ role, reason }, type)) {
+      return this.#refuse(reason === "revoked" ? "revoked" : "not-allowed");
+    }
+    return this.#reply(() => this.#link.handle(number, message));
+  }
+
+  async #answerLobby(message: Uint8Array): Promise<void> {
+    this.#lobbyRequests += 1;
+    if (this.#lobbyRequests > MAX_LOBBY_REQUESTS) {
+      this.#session.refused("lobby-requests", `more than ${MAX_LOBBY_REQUESTS} requests in the lobby`);
+      return this.#session.end("dismissed");
+    }
+    const type = typeOf(() => frameType(message));
+    if (type !== TimeRequest.type) return this.#refuse(type === undefined ? "malformed" : "not-allowed");
+    return this.#reply(async () => [await this.#link.time(message)]);
+  }
+
+  async #reply(ask: () => Promise<readonly Uint8Array[]>): Promise<void> {
+    let replies: readonly Uint8Array[];
+    try {
+      replies = await ask();
+    } catch (error) {
+      this.#session.refused("fleet-unreachable", `the fleet did not take a request: ${String(error)}`);
+      return this.#session.sendError("fleet-unreachable", UNREACHABLE_RETRY_SECONDS);
+    }
+    await Promise.all(replies.map((reply) => this.#session.sendDown(reply)));
+  }
+
+  async #refuse(code: "malformed" | "not-allowed" | "revoked"): Promise<void> {
+    this.#session.refused("message", `answered with the error ${code}`);
+    return this.#session.sendError(code);
+  }
+}
+
+/** The message type, about which nothing is trusted yet; undefined when the bytes cannot be read. */
+function typeOf(read: () => number): number | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The TLS side of a gateway: a server with a key of its own that never leaves this process, a certificate
+ * that is renewed in time, and the chain that a peer showed. Whom that chain names is not decided here.
+ */
+import { constants } from "node:crypto";
+import type { Socket } from "node:net";
+import { createServer, type Server, type TlsOptions, type TLSSocket } from "node:tls";
+import type { FleetLink } from "../fleet/link.js";
+import { privateKeyObject } from "../protocol/adapters/node-crypto.js";
+import { equalBytes } from "../protocol/bytes.js";
+import type { Clock, Timer } from "../protocol/clock.js";
+import type { Crypto, Entropy } from "../protocol/crypto.js";
+import { ProtocolError } from "../protocol/errors.js";
+import { certificatesToPem } from "../protocol/x509/pem.js";
+import { verifyChain, type CertificateVerdict } from "../protocol/x509/verify.js";
+import type { GatewayEvent } from "./events.js";
+
+export interface TlsContext {
+  readonly link: FleetLink;
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly entropy: Entropy;
+  /** Names and addresses at which devices reach this gateway. */
+  readonly hosts: readonly string[];
+  readonly onEvent: (event: GatewayEvent) => void;
+}
+
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How long to wait after the fleet did not renew the certificate, and the least time between two renewals. */
+const RENEW_RETRY_MS = 60_000;
+/** One more than the verifier takes, so that it sees, and refuses, a longer chain. */
+const MAX_PEER_CERTIFICATES = 5;
+
+const OPTIONS = {
+  minVersion: "TLSv1.3" as const,
+  requestCert: true,
+  // Any certificate gets through the handshake, and none: who it is, and whether it still counts, decides our
+  // own verifier at the CONNECT, so that an expired device is told so instead of meeting a closed door (P9).
+  // Nobody may read `authorized`: a resumed session can claim it with no certificate at all.
+  rejectUnauthorized: false,
+  // No CA of OpenSSL's choice takes part.
+  ca: [] as string[],
+  // No resumption: a resumed session lacks the peer's chain, and would outlive what was decided about it.
+  // Tickets that Node still sends are then only names in a session cache that it does not keep.
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} satisfies TlsOptions;
+
+export interface CertifiedServer {
+  readonly server: Server;
+  /** Ends the renewals and every connection. */
+  close(): Promise<void>;
+}
+
+/** @throws whatever the fleet answers when it gives no certificate: without one there is nothing to serve. */
+export async function certifiedServer(context: TlsContext): Promise<CertifiedServer> {
+  const { clock, onEvent } = context;
+  const first = await certify(context);
+  const server = createServer({ ...OPTIONS, ...first.secrets, handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  let timer: Timer | undefined;
+  let closed = false;
+
+  const renewIn = (delayMs: number): void => {
+    if (!closed) timer = clock.after(Math.max(delayMs, RENEW_RETRY_MS), () => void renew());
+  };
+  const renewAfter = (verdict: CertificateVerdict): void => {
+    onEvent({ type: "certified", notAfterSeconds: verdict.notAfterSeconds });
+    renewIn(twoThirdsMs(verdict) - clock.nowMs());
+  };
+  const renew = async (): Promise<void> => {
+    try {
+      const next = await certify(context);
+      server.setSecureContext({ ...OPTIONS, ...next.secrets });
+      renewAfter(next.verdict);
+    } catch (error) {
+      onEvent({ type: "notCertified", why: String(error) });
+      renewIn(RENEW_RETRY_MS);
+    }
+  };
+
+  renewAfter(first.verdict);
+  return {
+    server,
+    close: async () => {
+      closed = true;
+      timer?.cancel();
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** The chain that the peer showed, DER, leaf first; empty when it showed none. */
+export function peerChain(socket: TLSSocket): readonly Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let certificate = socket.getPeerX509Certificate();
+  while (certificate && chain.length < MAX_PEER_CERTIFICATES) {
+    chain.push(new Uint8Array(certificate.raw));
+    certificate = certificate.issuerCertificate;
+  }
+  return chain;
+}
+
+/** A new key and its certificate, as TLS wants them, checked as any device will check them. */
+async function certify({ link, clock, crypto, entropy, hosts }: TlsContext): Promise<{
+  readonly secrets: { readonly key: string; readonly cert: string };
+  readonly verdict: CertificateVerdict;
+}> {
+  const key = crypto.generate("ES256", entropy);
+  const publicKey = crypto.publicKey(key);
+  const chain = await link.certifyGateway(publicKey, hosts);
+  const verdict = verifyChain(chain, link.trust().certificates, Math.floor(clock.nowMs() / 1000), crypto);
+  const ours = verdict.profile === "gateway" && equalBytes(verdict.publicKey.bytes, publicKey.bytes);
+  if (!ours) {
+    throw new ProtocolError("bad-certificate", "the fleet answered with a certificate that is not ours");
+  }
+  const pem = privateKeyObject(key).export({ type: "pkcs8", format: "pem" }).toString();
+  return { secrets: { key: pem, cert: certificatesToPem(...chain) }, verdict };
+}
+
+function twoThirdsMs({ notBeforeSeconds, notAfterSeconds }: CertificateVerdict): number {
+  return (notBeforeSeconds + ((notAfterSeconds - notBeforeSeconds) * 2) / 3) * 1000;
+}

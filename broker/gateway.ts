@@ -1,0 +1,195 @@
+/**
+ * The MQTT side of a gateway: aedes asks at every step, and the rules of admission.ts answer. aedes keeps
+ * no sessions, no retained messages and no queues here; what a device missed, it syncs.
+ */
+import type { TLSSocket } from "node:tls";
+import type { AuthenticateError, Client, ConnectPacket, PublishPacket, Subscription } from "aedes";
+import type { FleetChange } from "../fleet/link.js";
+import type { Crypto } from "../protocol/crypto.js";
+import { mayPublish, maySubscribe } from "./admission.js";
+import { RETURN_CODES, type ConnectRefusal } from "./connect.js";
+import type { RefusalCode, SessionInfo } from "./events.js";
+import { receive } from "./gateway-arrival.js";
+import { Broker } from "./gateway-broker.js";
+import { Requests } from "./gateway-requests.js";
+import { MAX_FILTERS, Session, type GatewayContext } from "./gateway-session.js";
+import { Sessions } from "./gateway-sessions.js";
+import { MAX_UNSENT_BYTES, meterReads } from "./gateway-stream.js";
+import type { PacketMeter } from "./packets.js";
+
+export interface MqttContext extends GatewayContext {
+  readonly crypto: Crypto;
+  readonly maxSessions: number;
+  readonly maxLobbySessions: number;
+}
+
+/** One connection, from its handshake on. */
+interface Visitor {
+  readonly socket: TLSSocket;
+  readonly serial: number;
+  readonly meter: PacketMeter;
+  session?: Session;
+  requests?: Requests;
+  refusal?: ConnectRefusal;
+}
+
+export class MqttGateway {
+  readonly #context: MqttContext;
+  readonly #sessions: Sessions;
+  readonly #visitors = new WeakMap<Client, Visitor>();
+  readonly #broker: Broker;
+  #unwatch: () => void = () => undefined;
+  #serial = 0;
+
+  constructor(context: MqttContext) {
+    this.#context = context;
+    this.#sessions = new Sessions(context.maxSessions, context.maxLobbySessions);
+    this.#broker = new Broker({
+      preConnect: (client, packet, done) => {
+        this.#connect(client, packet);
+        done(null, true); // refused or not: only `authenticate` can say with which return code
+      },
+      authenticate: (client, _name, _password, done) => {
+        const visitor = this.#visitors.get(client);
+        if (visitor?.session) done(null, true);
+        else done(refusedConnect(visitor?.refusal), false);
+      },
+      authorizePublish: (client, packet, done) => this.#publish(client, packet, done),
+      authorizeSubscribe: (client, subscription, done) =>
+        done(null, this.#maySubscribe(client, subscription.topic) ? subscription : null),
+      authorizeForward: (client, packet) => (this.#mayForward(client, packet.topic) ? packet : null),
+    });
+    this.#broker.on("subscribe", (subscriptions, client) => this.#subscribed(client, subscriptions));
+    this.#broker.on("unsubscribe", (filters, client) => {
+      for (const filter of filters) this.#visitors.get(client)?.session?.filters.delete(filter);
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#broker.listen();
+    this.#unwatch = this.#context.link.watch((change) => this.#changed(change));
+  }
+
+  /** A connection whose TLS handshake is done. */
+  accept(socket: TLSSocket): void {
+    const client = this.#broker.handle(socket);
+    const meter = meterReads(socket, (fault) => this.#refused(client, fault, "a packet that is out of bounds"));
+    this.#visitors.set(client, { socket, serial: this.#serial++, meter });
+  }
+
+  sessions(): readonly SessionInfo[] {
+    return this.#sessions.all().map(({ admission }) => admission);
+  }
+
+  async close(): Promise<void> {
+    this.#unwatch();
+    for (const session of this.#sessions.all()) session.end("closing");
+    await new Promise<void>((resolve) => this.#broker.close(resolve));
+  }
+
+  #connect(client: Client, packet: ConnectPacket): void {
+    const visitor = this.#visitors.get(client);
+    if (!visitor || packet.protocolVersion === 5) return; // aedes answers MQTT 5 with return code 1
+    const { clientId, keepalive, will } = packet;
+    const connect = { clientId, keepaliveSeconds: keepalive ?? 0, hasWill: will !== undefined };
+    const answer = receive(visitor.socket, connect, visitor.serial, this.#sessions, this.#context);
+    packet.clean = true; // a session ends with its connection: nothing is kept for who is away
+    if ("code" in answer) {
+      visitor.refusal = answer;
+      packet.clientId = ""; // aedes then makes up an id, which is nobody's
+      this.#refused(client, answer.code, answer.why);
+      return;
+    }
+    packet.clientId = answer.key;
+    const session = new Session(client, answer, this.#context);
+    visitor.session = session;
+    visitor.requests = new Requests(session, this.#context.link);
+    visitor.meter.admit();
+    this.#sessions.add(session);
+    visitor.socket.once("close", () => {
+      this.#sessions.remove(session);
+      session.ended();
+    });
+  }
+
+  /** With an error aedes cuts the connection: in MQTT 3.1.1 that is the only way to not take a message (§3.3.5). */
+  #publish(client: Client | null, packet: PublishPacket, done: (error?: Error) => void): void {
+    const visitor = client ? this.#visitors.get(client) : undefined;
+    if (!client || !visitor?.session || !visitor.requests || visitor.session.leaving) {
+      done(new Error("no session"));
+      return;
+    }
+    const { session, requests } = visitor;
+    const refuse = (code: RefusalCode, why: string): void => {
+      this.#refused(client, code, why);
+      done(new Error(why));
+    };
+    if (packet.retain) return refuse("retain", "retained messages are not taken from a client");
+    if (packet.qos === 2) return refuse("qos", "QoS 2 is not taken: everything here may arrive twice");
+    // By what the fleet knows at this moment, whatever the session was told last (DESIGN.md I4).
+    if (!mayPublish(this.#context.topics, session.occupant(), packet.topic)) {
+      return refuse("topic", "published on a topic that its role does not cover");
+    }
+    if (packet.topic !== session.up) return done();
+    requests.ask(Buffer.from(packet.payload)).then(() => done(), done);
+  }
+
+  #maySubscribe(client: Client, filter: string): boolean {
+    const session = this.#visitors.get(client)?.session;
+    if (!session || session.leaving) return false;
+    const room = session.filters.size < MAX_FILTERS || session.filters.has(filter);
+    if (room && maySubscribe(this.#context.topics, session.occupant(), filter)) {
+      session.filters.add(filter);
+      return true;
+    }
+    this.#refused(client, "filter", room ? "a filter that its role does not cover" : "too many filters");
+    return false;
+  }
+
+  /** Granted and acknowledged: tells a newcomer its role, and everyone the newest Beacon. */
+  #subscribed(client: Client, subscriptions: readonly Subscription[]): void {
+    const session = this.#visitors.get(client)?.session;
+    const { topics, link } = this.#context;
+    for (const { topic } of subscriptions) {
+      if (!session?.filters.has(topic)) continue;
+      if (topic === session.down) void session.notify();
+      if (topic === topics.all) void session.send(topic, link.beacon(), true);
+    }
+  }
+
+  /** Everything that goes down passes here, whoever sent it. */
+  #mayForward(client: Client, topic: string): boolean {
+    const session = this.#visitors.get(client)?.session;
+    if (!session) return false;
+    if (client.conn.writableLength > MAX_UNSENT_BYTES) {
+      this.#refused(client, "slow-reader", `does not take what is sent: ${MAX_UNSENT_BYTES} bytes wait`);
+      client.conn.destroy();
+      return false;
+    }
+    return topic === session.down || maySubscribe(this.#context.topics, session.occupant(), topic);
+  }
+
+  #changed(change: FleetChange): void {
+    switch (change.type) {
+      case "standing":
+        return this.#sessions.ofDevice(change.number)?.refresh();
+      case "push":
+        void this.#sessions.ofDevice(change.number)?.sendDown(change.document);
+        return;
+      case "beacon":
+        for (const session of this.#sessions.all()) {
+          void session.send(this.#context.topics.all, change.document);
+        }
+    }
+  }
+
+  #refused(client: Client, code: RefusalCode, why: string): void {
+    const number = this.#visitors.get(client)?.session?.admission.number;
+    this.#context.onEvent({ type: "refused", code, why, ...(number === undefined ? {} : { number }) });
+  }
+}
+
+function refusedConnect(refusal?: ConnectRefusal): AuthenticateError {
+  const { why, returnCode } = refusal ?? { why: "no session", returnCode: RETURN_CODES.notAuthorized };
+  return Object.assign(new Error(why), { returnCode });
+}

@@ -1,0 +1,90 @@
+/**
+ * The device's half of a birth: make a key, prove it, check what the station gives, store it, confirm.
+ * Killed at any point it starts again, and gets the same papers for the same key.
+ */
+import { openFirstAuthority, openDocument } from "../protocol/authority.js";
+import { BirthChallenge, BirthGrant, BirthHello, BirthRequest, BirthStored } from "../protocol/birth.js";
+import { equalBytes } from "../protocol/bytes.js";
+import type { Algorithm, Crypto, PublicKey } from "../protocol/crypto.js";
+import { prepareEnvelope } from "../protocol/envelope.js";
+import { decodeFrame, encodeFrame } from "../protocol/frame.js";
+import { Voucher } from "../protocol/voucher.js";
+import { decodeCertificate } from "../protocol/x509/certificate.js";
+import { verifyChain } from "../protocol/x509/verify.js";
+import { DeviceError } from "./errors.js";
+import { IDEVID_KEY } from "./jobs.js";
+import type { DeviceStore, KeyStore } from "./ports.js";
+import type { DeviceRecord } from "./record.js";
+
+/** One message to the station, its answer back. */
+export type StationLink = (message: Uint8Array) => Promise<Uint8Array>;
+
+export interface BirthOptions {
+  readonly hardwareId: Uint8Array;
+  readonly model: string;
+  readonly algorithm?: Algorithm;
+  readonly store: DeviceStore;
+  readonly keys: KeyStore;
+  readonly crypto: Crypto;
+}
+
+/** Gives the device its identity, unless it has one. @throws DeviceError "birth-refused" */
+export async function beBorn(options: BirthOptions, link: StationLink): Promise<DeviceRecord> {
+  const { hardwareId, model, store, keys, crypto, algorithm = "ES256" } = options;
+  const present = await store.load();
+  if (present) return present;
+  const challenge = decodeFrame(
+    BirthChallenge,
+    await link(encodeFrame(BirthHello, { hardwareId, model, algorithm })),
+  );
+  const { nonce, fleetId } = challenge;
+  const publicKey = (await keys.publicKey(IDEVID_KEY)) ?? (await keys.create(IDEVID_KEY, algorithm));
+  const sign = async <T>(message: Parameters<typeof prepareEnvelope<T>>[0], value: T) => {
+    const unsigned = prepareEnvelope(message, value, publicKey, fleetId, crypto);
+    return unsigned.finish(await keys.sign(IDEVID_KEY, unsigned.toBeSigned));
+  };
+  const request = { nonce, hardwareId, model, publicKey };
+  const grant = decodeFrame(BirthGrant, await link(await sign(BirthRequest, request)));
+  const record = recordFrom(grant, publicKey, options, fleetId);
+  await store.save(record);
+  const stored = { subject: record.number, hardwareId, record: crypto.sha256(record.birth) };
+  await link(await sign(BirthStored, stored));
+  return record;
+}
+
+/** Checks the papers against each other and against the device's own key, before any of it is kept. */
+function recordFrom(
+  grant: BirthGrant,
+  publicKey: PublicKey,
+  { hardwareId, model, crypto }: BirthOptions,
+  fleetId: Uint8Array,
+): DeviceRecord {
+  const trust = openFirstAuthority(grant.authority, crypto, fleetId);
+  const leaf = grant.idevid[0] ?? new Uint8Array();
+  const { notBeforeSeconds } = decodeCertificate(leaf).fields;
+  const verdict = verifyChain(grant.idevid, trust.certificates, notBeforeSeconds, crypto);
+  const voucher = openDocument(Voucher, grant.voucher, trust, crypto).value;
+  const forThisDevice =
+    verdict.profile === "idevid" &&
+    equalBytes(verdict.publicKey.bytes, publicKey.bytes) &&
+    equalBytes(voucher.deviceKey, crypto.sha256(publicKey.bytes)) &&
+    equalBytes(voucher.hardwareId, hardwareId);
+  if (!forThisDevice) throw new DeviceError("birth-refused", "the station's papers are for another device");
+  return {
+    number: verdict.number,
+    hardwareId,
+    model,
+    fleetId: trust.fleetId,
+    idevid: grant.idevid,
+    authority: grant.authority,
+    voucher: grant.voucher,
+    birth: grant.record,
+    holds: [],
+    alarms: [],
+    lastAlarmId: 0,
+    signedSeconds: 0,
+    poweredSeconds: 0,
+    receiptCounter: 0,
+    keyCounter: 0,
+  };
+}

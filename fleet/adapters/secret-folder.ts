@@ -1,0 +1,68 @@
+/** Folders of secrets: made whole or not at all, and read only while nobody else can read them. */
+import { constants } from "node:fs";
+import { open, readdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { FILE_MODE, nodeDisk, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
+import { utf8 } from "../../protocol/bytes.js";
+import { FleetError } from "../errors.js";
+
+/** Longest file that is read; our keys and tokens have less than 300 bytes. */
+const MAX_SECRET_BYTES = 4096;
+/** Permission bits of everybody but the owner. */
+const OTHERS = 0o077;
+
+/** Writes all `files` (name, text), or none that counts: after a crash half way, the folder is not there. */
+export async function createSecretFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  const unfinished = `${folder}.new`;
+  await onDisk(folder, async () => {
+    await rm(unfinished, { recursive: true, force: true }); // left by a crash
+    for (const [name, text] of files) await writeFileAtomic(join(unfinished, name), utf8(text), FILE_MODE);
+    await nodeDisk.rename(unfinished, folder);
+    await nodeDisk.syncFolder(dirname(folder));
+  });
+}
+
+/** Names in the folder, sorted, without those that begin with a dot; none when there is no folder. */
+export async function secretNames(folder: string): Promise<readonly string[]> {
+  const names = await onDisk(folder, () => readdir(folder).catch(noneIfMissing));
+  return names.filter((name) => !name.startsWith(".")).sort();
+}
+
+/**
+ * @throws FleetError "denied" when others than the owner can read or change it, "not-found", "bad-request"
+ *   when it is too long, "storage-failed".
+ */
+export async function readSecret(path: string): Promise<string> {
+  const handle = await onDisk(path, () => open(path, constants.O_RDONLY).catch(undefinedIfMissing));
+  if (!handle) throw new FleetError("not-found", `there is no file ${path}`);
+  return onDisk(path, async () => {
+    try {
+      const { mode, size } = await handle.stat(); // of the file that is read, not of what the path names later
+      if (mode & OTHERS) {
+        throw new FleetError("denied", `others can read ${path}; make it yours alone: chmod 600 '${path}'`);
+      }
+      if (size > MAX_SECRET_BYTES) throw new FleetError("bad-request", `${path} is too long for what it is`);
+      return await handle.readFile("utf8");
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof FleetError) throw cause;
+    throw new FleetError("storage-failed", `${path} cannot be used; check the disk and its owner`, { cause });
+  }
+}
+
+function noneIfMissing(error: NodeJS.ErrnoException): string[] {
+  if (error.code === "ENOENT") return [];
+  throw error;
+}
+
+function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+}

@@ -1,0 +1,90 @@
+/** The HTTP API of a fleet: every route, behind one check of who asks and one bound on what they send. */
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { toHex } from "../../protocol/bytes.js";
+import { LEVELS, type Level } from "../../protocol/level.js";
+import type { FleetService } from "../service.js";
+import { type ApiEnv, authenticate, type Tokens } from "./auth.js";
+import { deviceRoutes } from "./devices.js";
+import { eventRoutes } from "./events.js";
+import { type Timestamp, timestamp } from "./json.js";
+import { Problem, problemResponse } from "./problem.js";
+import { quarantineRoutes } from "./quarantine.js";
+
+/** `GET /v1/fleet`. */
+export interface FleetResource {
+  /** 32 hex digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly authority: number;
+  /** Of the ledger: how often the denied set has changed. */
+  readonly epoch: number;
+  /** Fleet time. */
+  readonly now: Timestamp;
+  readonly devices: Readonly<Record<Level, number>> & { readonly total: number };
+}
+
+export interface ApiOptions {
+  /** Carries the link of a factory station: a request in, the answer out. */
+  readonly station?: (body: Uint8Array) => Promise<Uint8Array>;
+  /** Told of failures that are ours; the client only learns that there was one. */
+  readonly report?: (error: unknown) => void;
+}
+
+/** Largest body of a request; the event log takes no larger record either. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+
+const OCTETS = "application/octet-stream";
+
+export function createApi(
+  service: FleetService,
+  tokens: Tokens,
+  { station, report = () => undefined }: ApiOptions = {},
+): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  app.onError((error, c) => problemResponse(error, c, report));
+  app.notFound((c) => problemResponse(new Problem("not-found", "there is no such route"), c, report));
+  app.get("/livez", (c) => c.text("ok\n"));
+  app.use(authenticate(tokens));
+  app.use(async (c, next) => {
+    // HEAD too: it would start a stream that nobody reads
+    if (c.req.method !== "GET" && c.req.method !== "POST")
+      throw new Problem("method-not-allowed", "use GET or POST");
+    c.header("Cache-Control", "no-store");
+    await next();
+  });
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
+  app.get("/v1/fleet", (c) => c.json(fleetResource(service)));
+  app.route("/v1/devices", deviceRoutes(service));
+  app.route("/v1/events", eventRoutes(service));
+  app.route("/v1/quarantine", quarantineRoutes(service));
+  if (station) {
+    app.post("/v1/station", async (c) => {
+      if (c.req.header("content-type") !== OCTETS) {
+        throw new Problem("wrong-media-type", `send Content-Type: ${OCTETS}`);
+      }
+      const answer = await station(new Uint8Array(await c.req.arrayBuffer()));
+      return c.body(new Uint8Array(answer), 200, { "Content-Type": OCTETS });
+    });
+  }
+  return app;
+}
+
+function tooLarge(): never {
+  throw new Problem("too-large", `a body has at most ${MAX_BODY_BYTES} bytes; split the request`);
+}
+
+function fleetResource(service: FleetService): FleetResource {
+  const { view, trust } = service;
+  const levels = Object.keys(LEVELS) as Level[];
+  const byLevel = Object.fromEntries(levels.map((level) => [level, 0])) as Record<Level, number>;
+  for (const { level } of view.devices.values()) byLevel[level]++;
+  return {
+    id: toHex(trust.fleetId),
+    name: view.name,
+    authority: trust.authority.value.version,
+    epoch: view.epoch,
+    now: timestamp(service.now()),
+    devices: { total: view.devices.size, ...byLevel },
+  };
+}

@@ -1,0 +1,97 @@
+/** A fleet in a folder: its log, keys and tokens, wired to the service; and the API that serves it. */
+import { join } from "node:path";
+import type { Clock } from "../protocol/clock.js";
+import type { Crypto, Entropy } from "../protocol/crypto.js";
+import { lockFolder } from "./adapters/folder-lock.js";
+import { loadFleetKeys } from "./adapters/key-folder.js";
+import { LmdbEventLog } from "./adapters/lmdb-event-log.js";
+import { removeServerFile, writeServerFile } from "./adapters/server-file.js";
+import { openTokens } from "./adapters/token-folder.js";
+import { type ApiOptions, createApi } from "./api/app.js";
+import type { Tokens } from "./api/auth.js";
+import { serveHttp } from "./api/serve.js";
+import { frontDoor } from "./front-door.js";
+import type { FleetLink } from "./link.js";
+import { DEFAULT_POLICY, type FleetPolicy } from "./policy.js";
+import type { EventLog } from "./ports.js";
+import { FleetService } from "./service.js";
+
+export interface OpenFleetOptions {
+  /** Holds `log`, `keys`, `tokens`, `lock` and, while the API is served, `server.json`. */
+  readonly folder: string;
+  /** For people, 1 to 40 bytes; used when the fleet is founded. */
+  readonly name?: string;
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly entropy: Entropy;
+  readonly policy?: FleetPolicy;
+}
+
+export interface Fleet {
+  readonly folder: string;
+  readonly service: FleetService;
+  /** For a gateway in the same process. */
+  readonly link: FleetLink;
+  readonly tokens: Tokens;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the fleet in a folder; founds one in an empty folder.
+ * @throws FleetError "conflict" when another server has it open; "storage-failed", "denied" and "bad-request"
+ *   when what is in the folder cannot be used as it is.
+ */
+export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
+  const { folder, name = "daymark", policy = DEFAULT_POLICY, clock, crypto, entropy } = options;
+  const lock = await lockFolder(folder);
+  let log: EventLog | undefined;
+  try {
+    log = LmdbEventLog.open(join(folder, "log"));
+    const keys = await loadFleetKeys(join(folder, "keys"), crypto, entropy, await hasRecords(log));
+    const tokens = await openTokens(join(folder, "tokens"), crypto, entropy);
+    const service = await FleetService.open({ log, keys, crypto, entropy, clock, policy, name });
+    const close = async () => {
+      await service.close();
+      await lock.release();
+    };
+    return { folder, service, link: frontDoor(service), tokens, close };
+  } catch (error) {
+    await log?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+export interface ServeApiOptions extends ApiOptions {
+  /** A loopback address. */
+  readonly host?: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Where the gateway of the same process listens, for `server.json`: `mqtts://host:port`. */
+  readonly mqtt?: string;
+}
+
+/**
+ * Serves the API, and says so in `server.json`, where commands look for it.
+ * @throws FleetError "bad-request" for an address that is not loopback, "conflict" for a port in use.
+ */
+export async function serveApi(
+  fleet: Fleet,
+  { host = "127.0.0.1", port, mqtt, ...options }: ServeApiOptions,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const http = await serveHttp(createApi(fleet.service, fleet.tokens, options), host, port);
+  const info = { url: http.url, pid: process.pid };
+  await writeServerFile(fleet.folder, mqtt === undefined ? info : { ...info, mqtt });
+  return {
+    url: http.url,
+    async close() {
+      await removeServerFile(fleet.folder);
+      await http.close();
+    },
+  };
+}
+
+async function hasRecords(log: EventLog): Promise<boolean> {
+  const first = await log.read(0)[Symbol.asyncIterator]().next();
+  return !first.done;
+}
