@@ -73,7 +73,9 @@ export class MqttGateway {
   /** A connection whose TLS handshake is done. */
   accept(socket: TLSSocket): void {
     const client = this.#broker.handle(socket);
-    const meter = meterReads(socket, (fault) => this.#refused(client, fault, "a packet that is out of bounds"));
+    const meter = meterReads(socket, (fault) =>
+      this.#refused(client, fault, "a packet that is out of bounds"),
+    );
     this.#visitors.set(client, { socket, serial: this.#serial++, meter });
   }
 

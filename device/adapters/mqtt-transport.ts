@@ -103,15 +103,14 @@ class MqttConnection implements Connection {
     });
     this.#client = client;
     const down =
-      door.name === "front"
-        ? [this.#topics.all, this.#topics.down(door.number)]
-        : [this.#topics.lobbyDown(door.clientId)];
+      door.name === "front" ? this.#topics.down(door.number) : this.#topics.lobbyDown(door.clientId);
     client.on("message", (_topic, payload) => {
       if (!this.#closed) this.#events.received(new Uint8Array(payload));
     });
     client.once("connect", () => {
       // `opened` before the gateway's first message: it sends its notice as soon as `down` is granted.
       if (!this.#closed) this.#events.opened();
+      if (door.name === "front") client.subscribe(this.#topics.all, { qos: 1 }, () => undefined); // not for a pledge
       client.subscribe(down, { qos: 1 }, (error) => error && this.close());
     });
     client.on("error", () => this.close());

@@ -175,7 +175,11 @@ export class Peer {
 
   /** The next role notice. */
   async notice(): Promise<RoleNotice> {
-    const frame = await until("role notice", this.#watchers, () => this.#frames(RoleNotice.type)[this.#noticesRead]);
+    const frame = await until(
+      "role notice",
+      this.#watchers,
+      () => this.#frames(RoleNotice.type)[this.#noticesRead],
+    );
     this.#noticesRead += 1;
     return decodeFrame(RoleNotice, frame);
   }
@@ -186,7 +190,9 @@ export class Peer {
   }
 
   async message(payload: Uint8Array): Promise<Received> {
-    return until("message", this.#watchers, () => this.received.find((one) => equalBytes(one.payload, payload)));
+    return until("message", this.#watchers, () =>
+      this.received.find((one) => equalBytes(one.payload, payload)),
+    );
   }
 
   async isClosed(): Promise<void> {

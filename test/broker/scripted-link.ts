@@ -6,9 +6,9 @@ import { utf8 } from "../../protocol/bytes.js";
 import type { PublicKey } from "../../protocol/crypto.js";
 import { openEnvelope, sealEnvelope } from "../../protocol/envelope.js";
 import { issueCertificate, newSerial } from "../../protocol/x509/certificate.js";
-import { DAY, NOW, testFleet } from "../x509/helpers.js";
+import { DAY, NOW, testFleet, type TestFleet } from "../x509/helpers.js";
 
-export const fleet = testFleet("ES256");
+export const fleet: TestFleet = testFleet("ES256");
 
 export const WORKING: Standing = { level: "none", lowestGeneration: 1, enrolled: true };
 export const GATEWAY_LIFE_SECONDS = 90 * DAY;

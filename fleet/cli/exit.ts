@@ -1,0 +1,56 @@
+/** How a command ends: one number for scripts, one text for people that says what to do next. */
+import { FleetError, type FleetErrorCode } from "../errors.js";
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  /** The command line, or a value in it, is not what the command takes. */
+  usage: 2,
+  notFound: 3,
+  denied: 4,
+  /** Somebody was first, or a second person is needed. */
+  conflict: 5,
+  unreachable: 8,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export class CliError extends Error {
+  readonly exitCode: ExitCode;
+  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CliError";
+    this.exitCode = exitCode;
+  }
+}
+
+const FLEET_EXIT: Record<FleetErrorCode, ExitCode> = {
+  conflict: EXIT.conflict,
+  "approval-needed": EXIT.conflict,
+  "not-found": EXIT.notFound,
+  denied: EXIT.denied,
+  "bad-request": EXIT.usage,
+  "storage-failed": EXIT.failed,
+  overloaded: EXIT.failed,
+};
+
+/** The exit code of what a command threw. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CliError) return error.exitCode;
+  return error instanceof FleetError ? FLEET_EXIT[error.code] : EXIT.failed;
+}
+
+/** The text of what a command threw: errors with a code were written for people, others are mistakes of ours. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const foreseen = error instanceof CliError || "code" in error;
+  return foreseen ? error.message : (error.stack ?? error.message);
+}
+
+/** stricli ends with negative numbers when it cannot make sense of the command line. */
+export function exitCodeOfStricli(code: number | string | null | undefined): number {
+  const UNKNOWN_COMMAND = -5;
+  const INVALID_ARGUMENT = -4;
+  if (code === UNKNOWN_COMMAND || code === INVALID_ARGUMENT) return EXIT.usage;
+  const number = Number(code ?? EXIT.ok);
+  return number < 0 ? EXIT.failed : number;
+}

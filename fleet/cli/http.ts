@@ -1,0 +1,96 @@
+/** The API from a command's side: one request at a time, and streams of lines. */
+import { type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { createInterface } from "node:readline";
+import type { ProblemBody } from "../api/problem.js";
+import { CliError, EXIT, type ExitCode } from "./exit.js";
+
+/** How long a server may be silent before it counts as unreachable. Event streams may be silent for ever. */
+const TIMEOUT_MS = 30_000;
+
+const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
+  400: EXIT.usage,
+  401: EXIT.denied,
+  403: EXIT.denied,
+  404: EXIT.notFound,
+  409: EXIT.conflict,
+  413: EXIT.usage,
+};
+
+export class FleetClient {
+  readonly #base: URL;
+  readonly #token: string;
+  /** What to do when nobody answers. */
+  readonly #advice: string;
+
+  constructor(base: URL, token: string, advice: string) {
+    this.#base = base;
+    this.#token = token;
+    this.#advice = advice;
+  }
+
+  /** @param path - with its query. @throws CliError */
+  async get<T>(path: string): Promise<T> {
+    return JSON.parse(await this.#text(await this.#send("GET", path))) as T;
+  }
+
+  /** @throws CliError */
+  async post<T>(path: string, body: object): Promise<T> {
+    return JSON.parse(await this.#text(await this.#send("POST", path, JSON.stringify(body)))) as T;
+  }
+
+  /** Lines of JSON as they come, until the server ends the stream. @throws CliError */
+  async *lines<T>(path: string): AsyncGenerator<T, void> {
+    const response = await this.#send("GET", path);
+    response.socket.setTimeout(0);
+    try {
+      for await (const line of createInterface({ input: response })) yield JSON.parse(line) as T;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === "ECONNRESET") return;
+      throw cause;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #send(method: string, path: string, body?: string): Promise<IncomingMessage> {
+    const url = new URL(path, this.#base);
+    const headers = {
+      Authorization: `Bearer ${this.#token}`,
+      ...(body !== undefined && {
+        "Content-Type": "application/json",
+        "Content-Length": Buffer.byteLength(body),
+      }),
+    };
+    const send = url.protocol === "https:" ? requestHttps : requestHttp;
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request = send(url, { method, headers, timeout: TIMEOUT_MS }, resolve);
+      request.on("timeout", () => request.destroy(new Error("no answer")));
+      request.on("error", reject);
+      request.end(body);
+    }).catch((cause: unknown) => {
+      throw new CliError(EXIT.unreachable, `nobody answers at ${url.origin}; ${this.#advice}`, { cause });
+    });
+    if (response.statusCode !== undefined && response.statusCode < 300) return response;
+    throw problemOf(response.statusCode ?? 0, await this.#text(response));
+  }
+
+  async #text(response: IncomingMessage): Promise<string> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString("utf8");
+  }
+}
+
+function problemOf(status: number, text: string): CliError {
+  const exitCode = EXIT_BY_STATUS[status] ?? EXIT.failed;
+  try {
+    const { code, detail } = JSON.parse(text) as ProblemBody;
+    return new CliError(exitCode, `${code}: ${detail}`);
+  } catch {
+    return new CliError(
+      exitCode,
+      `the server answers ${status}, and not as a Daymark server does; check --server`,
+    );
+  }
+}

@@ -1,0 +1,181 @@
+/** What a session asks and how it is answered: nothing is acknowledged before the fleet has decided (P4). */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MAX_LOBBY_REQUESTS, MAX_WAITING_REQUESTS } from "../../broker/gateway-requests.js";
+import { LOBBY_LIFE_MS } from "../../broker/gateway-session.js";
+import { utf8 } from "../../protocol/bytes.js";
+import { EnrollRequest, RenewRequest } from "../../protocol/certify.js";
+import { encodeFrame } from "../../protocol/frame.js";
+import { SyncRequest } from "../../protocol/sync.js";
+import { TimeRequest } from "../../protocol/time.js";
+import {
+  DEVICE,
+  envelope,
+  IDEVID,
+  LDEVID,
+  OTHER,
+  OTHER_LDEVID,
+  Stage,
+  topics,
+  type Peer,
+} from "./harness.js";
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await Stage.open();
+});
+afterEach(() => stage.close());
+
+const UP = topics.up(DEVICE);
+
+/** Holds back what the fleet answers, one call after the other. */
+function heldBack(): { readonly asked: Promise<void>[]; release(): void } {
+  const releases: (() => void)[] = [];
+  const asked: Promise<void>[] = [];
+  const notes: (() => void)[] = [];
+  for (let i = 0; i <= MAX_WAITING_REQUESTS; i++) asked.push(new Promise((resolve) => notes.push(resolve)));
+  stage.link.reply = () =>
+    new Promise((resolve) => {
+      releases.push(() => resolve([utf8("reply")]));
+      notes.shift()?.();
+    });
+  return { asked, release: () => releases.shift()?.() };
+}
+
+describe("P4: PUBACK", () => {
+  test("comes after the fleet has decided, and after the answer", async () => {
+    const device = await stage.device();
+    const fleet = heldBack();
+    let acknowledged = false;
+    const published = device.publish(UP, envelope(SyncRequest.type)).then(() => (acknowledged = true));
+    await fleet.asked[0];
+    await stage.device(OTHER, OTHER_LDEVID); // many round trips, in which a hasty PUBACK would arrive
+    expect(acknowledged).toBe(false);
+    device.packets.length = 0;
+    fleet.release();
+    await published;
+    expect(device.packets).toEqual(["publish", "puback"]);
+    expect(stage.link.handled).toEqual([{ number: DEVICE, message: envelope(SyncRequest.type) }]);
+  });
+
+  test("comes with an error when the fleet is out of reach", async () => {
+    const device = await stage.device();
+    stage.link.reply = () => Promise.reject(new Error("the log is full"));
+    await device.publish(UP, envelope(SyncRequest.type));
+    expect(await device.error()).toMatchObject({ code: "fleet-unreachable", retryAfterSeconds: 10 });
+    stage.link.reply = () => Promise.resolve([utf8("back again")]);
+    await device.publish(UP, envelope(SyncRequest.type, 1));
+    await device.message(utf8("back again"));
+  });
+});
+
+test("one request of a session is before the fleet at a time; too many that wait are told to come later", async () => {
+  const device = await stage.device();
+  const fleet = heldBack();
+  const sent = Array.from({ length: MAX_WAITING_REQUESTS + 2 }, (_, i) => {
+    return device.publish(UP, envelope(SyncRequest.type, i));
+  });
+  await fleet.asked[0];
+  expect(await device.error()).toMatchObject({ code: "retry-later", retryAfterSeconds: 1 });
+  for (let i = 0; i <= MAX_WAITING_REQUESTS; i++) {
+    await fleet.asked[i];
+    expect(stage.link.handled).toHaveLength(i + 1);
+    fleet.release();
+  }
+  await Promise.all(sent);
+  expect(stage.link.handled.map(({ message }) => message)).toEqual(
+    Array.from({ length: MAX_WAITING_REQUESTS + 1 }, (_, i) => envelope(SyncRequest.type, i)),
+  );
+});
+
+test("answers come in order, each on the device's own topic", async () => {
+  const device = await stage.device();
+  stage.link.reply = () => Promise.resolve([utf8("a"), utf8("b"), utf8("c")]);
+  await device.publish(UP, envelope(SyncRequest.type));
+  expect(device.received.slice(1)).toMatchObject(
+    ["a", "b", "c"].map((text) => ({ topic: topics.down(DEVICE), payload: utf8(text) })),
+  );
+});
+
+describe("what the role does not cover is answered with an error, and the session goes on:", () => {
+  async function refused(peer: Peer, message: Uint8Array, code: string): Promise<void> {
+    await peer.publish(UP, message);
+    expect(await peer.error()).toMatchObject({ code });
+    expect(peer.closed).toBe(false);
+    expect(stage.link.handled).toEqual([]);
+  }
+
+  test("a sync by a pledge", async () => {
+    await refused(await stage.device(DEVICE, IDEVID), envelope(SyncRequest.type), "not-allowed");
+  });
+  test("an enrollment by an enrolled device", async () => {
+    await refused(await stage.device(), envelope(EnrollRequest.type), "not-allowed");
+  });
+  test("a renewal by a held device", async () => {
+    stage.link.decide(DEVICE, { level: "restrict" });
+    await refused(await stage.device(), envelope(RenewRequest.type), "not-allowed");
+  });
+  test("a renewal by a revoked device", async () => {
+    stage.link.decide(DEVICE, { level: "revoked" });
+    await refused(await stage.device(), envelope(RenewRequest.type), "revoked");
+  });
+  test("a frame, which nobody signed", async () => {
+    await refused(await stage.device(), encodeFrame(TimeRequest, { nonce: new Uint8Array(16) }), "malformed");
+  });
+  test("bytes that are no message", async () => {
+    await refused(await stage.device(), utf8("hello"), "malformed");
+  });
+});
+
+test("what counts is the role when a request is answered, not when it was sent", async () => {
+  const device = await stage.device();
+  const fleet = heldBack();
+  const first = device.publish(UP, envelope(SyncRequest.type));
+  const second = device.publish(UP, envelope(RenewRequest.type));
+  await fleet.asked[0];
+  stage.link.decide(DEVICE, { level: "restrict" });
+  fleet.release();
+  await Promise.all([first, second]);
+  expect(await device.error()).toMatchObject({ code: "not-allowed" });
+  expect(stage.link.handled).toHaveLength(1);
+});
+
+describe("the lobby", () => {
+  const request = (nonce: number) => encodeFrame(TimeRequest, { nonce: new Uint8Array(16).fill(nonce) });
+  const lobby = async () => {
+    const peer = await stage.connect("camera");
+    await peer.subscribe(topics.lobbyDown("camera"));
+    return peer;
+  };
+
+  test("answers with signed time, and with nothing else", async () => {
+    const peer = await lobby();
+    await peer.publish(topics.lobbyUp("camera"), request(1));
+    expect(await peer.message(utf8("signed time"))).toMatchObject({ topic: topics.lobbyDown("camera") });
+    await peer.publish(topics.lobbyUp("camera"), envelope(SyncRequest.type));
+    expect(await peer.error()).toMatchObject({ code: "malformed" });
+    expect(stage.link.handled).toEqual([]);
+  });
+
+  test("says when the fleet is out of reach", async () => {
+    const peer = await lobby();
+    stage.link.time = () => Promise.reject(new Error("unreachable"));
+    await peer.publish(topics.lobbyUp("camera"), request(1));
+    expect(await peer.error()).toMatchObject({ code: "fleet-unreachable" });
+  });
+
+  test("is left after a few requests", async () => {
+    const peer = await lobby();
+    for (let i = 0; i < MAX_LOBBY_REQUESTS; i++) await peer.publish(topics.lobbyUp("camera"), request(i));
+    await expect(peer.publish(topics.lobbyUp("camera"), request(99))).rejects.toThrow("closed");
+    await stage.event({ type: "refused", code: "lobby-requests" });
+  });
+
+  test("is left after a minute", async () => {
+    const peer = await lobby();
+    const device = await stage.connect(String(DEVICE), LDEVID);
+    stage.clock.advance(LOBBY_LIFE_MS);
+    await peer.isClosed();
+    await stage.event({ type: "closed", why: "lobby-life" });
+    expect(device.closed).toBe(false);
+  });
+});
