@@ -161,7 +161,8 @@ export class Session {
       (filter) => filter !== this.down && !maySubscribe(this.#context.topics, occupant, filter),
     );
     for (const filter of dropped) this.filters.delete(filter);
-    if (dropped.length > 0) this.#client.unsubscribe({ cmd: "unsubscribe", unsubscriptions: dropped });
+    if (dropped.length === 0) return;
+    this.#client.unsubscribe({ cmd: "unsubscribe", unsubscriptions: dropped }, () => undefined);
   }
 
   /** Ends the connection so that what was sent before still arrives. */

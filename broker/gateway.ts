@@ -5,6 +5,7 @@
 import type { TLSSocket } from "node:tls";
 import type { AuthenticateError, Client, ConnectPacket, PublishPacket, Subscription } from "aedes";
 import type { FleetChange } from "../fleet/link.js";
+import { utf8 } from "../protocol/bytes.js";
 import type { Crypto } from "../protocol/crypto.js";
 import { mayPublish, maySubscribe } from "./admission.js";
 import { RETURN_CODES, type ConnectRefusal } from "./connect.js";
@@ -133,7 +134,9 @@ export class MqttGateway {
       return refuse("topic", "published on a topic that its role does not cover");
     }
     if (packet.topic !== session.up) return done();
-    requests.ask(Buffer.from(packet.payload)).then(() => done(), done);
+    const message =
+      typeof packet.payload === "string" ? utf8(packet.payload) : new Uint8Array(packet.payload);
+    requests.ask(message).then(() => done(), done);
   }
 
   #maySubscribe(client: Client, filter: string): boolean {

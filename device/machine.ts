@@ -77,7 +77,7 @@ const FIRST_PAUSE_MS = 2_000;
 export function boot(record: DeviceRecord, crypto: Crypto, atMs: number): DeviceState {
   const charged = record.signedSeconds > 0 ? PERSIST_SECONDS : 0;
   const leaf = record.idevid[0] ?? new Uint8Array();
-  return {
+  const opened = {
     record: { ...record, poweredSeconds: record.poweredSeconds + charged },
     held: openRecord(record, crypto),
     crypto,
@@ -86,9 +86,11 @@ export function boot(record: DeviceRecord, crypto: Crypto, atMs: number): Device
     bootMs: atMs,
     receiptOwed: false,
     speaking: false,
+    reported: "none",
     heldBack: 0,
     needsTime: record.signedSeconds === 0,
-  };
+  } as const;
+  return { ...opened, reported: levelInForce(opened, atMs) };
 }
 
 /** Pure: equal state and input give an equal result. */
@@ -100,7 +102,7 @@ export function step(state: DeviceState, input: Input): Step {
 
 /** What follows from any change: stop speaking first, save before anything leaves, speak again last. */
 function settle(before: DeviceState, after: DeviceState, effects: readonly Effect[], atMs: number): Step {
-  const [was, is] = [levelInForce(before, atMs), levelInForce(after, atMs)];
+  const [was, is] = [before.reported, levelInForce(after, atMs)];
   const may = maySpeak(after, atMs);
   const speak: Effect = { type: "speak", allowed: may };
   const all: Effect[] = [
@@ -111,7 +113,7 @@ function settle(before: DeviceState, after: DeviceState, effects: readonly Effec
     ...(!before.speaking && may ? [speak] : []),
     { type: "wake", atMs: nextWake(after, atMs) },
   ];
-  return { state: { ...after, speaking: may }, effects: all };
+  return { state: { ...after, speaking: may, reported: is }, effects: all };
 }
 
 /** Connected to the fleet, a device syncs before it speaks; without a connection nothing is sent at all (I4). */
@@ -199,6 +201,8 @@ function pause(
 /** Nobody signs errors, so all they can do is delay, and not for long. */
 function afterError(state: DeviceState, error: ErrorReply, atMs: number): DeviceState {
   const { session, job } = state;
+  // The role changed while the message was on its way: the notice of the new one says what to do.
+  if (error.code === "not-allowed") return state;
   if (!session || !job || (error.nonce && "nonce" in job && !equalBytes(error.nonce, job.nonce)))
     return state;
   const asked = Math.min(error.retryAfterSeconds ?? 0, MAX_RETRY_AFTER_SECONDS) * 1000;
@@ -339,10 +343,13 @@ function only(state: DeviceState): Step {
   return { state, effects: [] };
 }
 
-/** The identity for TLS: DER chain and key name. */
-export function tlsIdentity({ record }: DeviceState): {
+/** What a device logs in with: DER, leaf first, and the name of the key. */
+export interface TlsIdentity {
   readonly chain: readonly Uint8Array[];
   readonly key: string;
-} {
+}
+
+/** The LDevID, also an expired one; before there is any, the IDevID. */
+export function tlsIdentity({ record }: DeviceState): TlsIdentity {
   return record.ldevid ?? { chain: record.idevid, key: IDEVID_KEY };
 }

@@ -12,7 +12,7 @@ import { verifyChain } from "../protocol/x509/verify.js";
 import { type Backoff, DEFAULT_BACKOFF, retryDelayMs } from "./backoff.js";
 import { openFleetMessage } from "./edge.js";
 import { DeviceError } from "./errors.js";
-import { boot, type Effect, type Input, maySpeak, step, tlsIdentity } from "./machine.js";
+import { boot, type Effect, type Input, maySpeak, step, type TlsIdentity, tlsIdentity } from "./machine.js";
 import { Outbox } from "./outbox.js";
 import type { Connection, DeviceStore, Door, KeyStore, Transport } from "./ports.js";
 import { type DeviceState, levelInForce, nowSeconds, standing } from "./state.js";
@@ -48,6 +48,8 @@ export interface Device {
   readonly level: Level;
   /** What the fleet's documents and the device's own alarms say, time left aside. */
   readonly standing: Level;
+  /** What it logs in with: DER, leaf first, and the name of the key in its `KeyStore`. */
+  readonly tlsIdentity: TlsIdentity;
   /**
    * Sends an application message below the device's own topic, as soon as the device may speak.
    * Resolves once a gateway has taken it. @throws DeviceError "outbox-full", "stopped", "bad-name"
@@ -102,6 +104,10 @@ class RunningDevice implements Device {
 
   get standing(): Level {
     return standing(this.#state);
+  }
+
+  get tlsIdentity(): TlsIdentity {
+    return tlsIdentity(this.#state);
   }
 
   async publish(topic: string, payload: Uint8Array): Promise<void> {

@@ -59,6 +59,8 @@ export interface DeviceState {
   /** Standing changed and the fleet has not been told. */
   readonly receiptOwed: boolean;
   readonly speaking: boolean;
+  /** The level last told to the application; time alone can change the one in force. */
+  readonly reported: Level;
   /** Application messages that wait, for the health line. */
   readonly heldBack: number;
   /** The next connection goes through the lobby: the server's certificate has dates that time cannot confirm. */

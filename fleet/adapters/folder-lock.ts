@@ -35,12 +35,18 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   };
 }
 
+/** The process that has the folder open now, if any. */
+export async function lockHolder(folder: string): Promise<number | undefined> {
+  const content = await contentOf(join(folder, LOCK));
+  return content === undefined ? undefined : runningProcess(content);
+}
+
 /** @throws FleetError "conflict" when the lock is held. */
 async function removeStale(path: string, folder: string): Promise<void> {
   const content = await contentOf(path);
   if (content === undefined) return; // released meanwhile
-  const [pid, start] = content.trim().split(" ");
-  if (await isRunning(Number(pid), start ?? "")) throw inUse(folder, `process ${pid}`);
+  const holder = await runningProcess(content);
+  if (holder !== undefined) throw inUse(folder, `process ${holder}`);
   const aside = join(folder, `.lock.stale.${process.pid}`);
   await rename(path, aside).catch(() => undefined); // someone else was quicker
   const taken = await contentOf(aside);
@@ -49,14 +55,17 @@ async function removeStale(path: string, folder: string): Promise<void> {
   await rm(aside, { force: true });
 }
 
-async function isRunning(pid: number, start: string): Promise<boolean> {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+/** The process that a lock names, if it is still the one that wrote it. */
+async function runningProcess(content: string): Promise<number | undefined> {
+  const [pid, start] = content.trim().split(" ");
+  const number = Number(pid);
+  if (!Number.isSafeInteger(number) || number <= 0) return undefined;
   try {
-    process.kill(pid, 0); // asks, and sends nothing
+    process.kill(number, 0); // asks, and sends nothing
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
   }
-  return start === (await startOf(pid));
+  return start === (await startOf(number)) ? number : undefined;
 }
 
 /** When a process started, in ticks since boot (field 22 of proc_pid_stat(5)); "-" where there is no /proc. */

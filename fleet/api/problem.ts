@@ -67,6 +67,8 @@ export function problemResponse(error: unknown, c: Context, report: (error: unkn
   if (status >= 500) report(error);
   if (status === 401) c.header("WWW-Authenticate", "Bearer"); // RFC 9110 §11.6.1
   if (problem.retryAfterSeconds !== undefined) c.header("Retry-After", String(problem.retryAfterSeconds));
+  // The rest of a body that was refused unread is not worth reading, and would stand before the next request.
+  if (c.req.method === "POST") c.header("Connection", "close");
   c.header("Content-Type", "application/problem+json");
   const title = problem.code.replaceAll("-", " ");
   const body: ProblemBody = { title, status, code: problem.code, detail: problem.message };

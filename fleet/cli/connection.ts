@@ -1,6 +1,7 @@
 /** Flags that every command to a server has, and how the server and the token are found with them. */
 import { join } from "node:path";
 import type { CommandContext } from "@stricli/core";
+import { lockHolder } from "../adapters/folder-lock.js";
 import { readServerFile } from "../adapters/server-file.js";
 import { isOperatorName, readToken } from "../adapters/token-folder.js";
 import { CliError, EXIT } from "./exit.js";
@@ -75,10 +76,16 @@ export function fleetFolder(data: string | undefined, env: NodeJS.ProcessEnv): s
 export async function connect(flags: ClientFlags, { process }: CliContext): Promise<FleetClient> {
   const folder = fleetFolder(flags.data, process.env);
   const start = `start it: daymark server run${flags.data === undefined ? "" : ` --data '${flags.data}'`}`;
-  const url = flags.server ?? (await readServerFile(folder))?.url;
+  const url = flags.server ?? (await runningServer(folder));
   if (url === undefined) throw new CliError(EXIT.unreachable, `no server runs on ${folder}; ${start}`);
   const token = await readToken(flags.tokenFile ?? join(folder, "tokens", flags.as));
   return new FleetClient(new URL(url), token, flags.server === undefined ? start : "check --server");
+}
+
+/** A server that was killed leaves its file behind; whoever has its port now must not get the token. */
+async function runningServer(folder: string): Promise<string | undefined> {
+  const info = await readServerFile(folder);
+  return info && info.pid === (await lockHolder(folder)) ? info.url : undefined;
 }
 
 /** A token must not cross a network in the clear. */

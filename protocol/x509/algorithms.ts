@@ -27,10 +27,9 @@ export function bitString(bytes: Uint8Array): Uint8Array {
   return der(TAG.bitString, NO_UNUSED_BITS, bytes);
 }
 
+/** Loose about unused bits: whoever decodes a certificate compares it with its re-encoding. */
 export function readBitString(reader: DerReader): Uint8Array {
-  const content = reader.take(TAG.bitString);
-  if (content[0] !== 0) throw new ProtocolError("malformed", "a bit string that does not end on an octet");
-  return content.subarray(1);
+  return reader.take(TAG.bitString).subarray(1);
 }
 
 export function signatureAlgorithm(algorithm: Algorithm): Uint8Array {

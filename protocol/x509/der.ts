@@ -117,11 +117,6 @@ export class DerReader {
     return content.subarray(1);
   }
 
-  /** Nothing may follow. */
-  end(): void {
-    if (this.peek() !== undefined) throw new ProtocolError("malformed", "DER: more than was expected");
-  }
-
   /** X.690 §10.1: definite, in the fewest octets; two octets of length are enough for MAX_DER_BYTES. */
   #length(): number {
     const first = this.#bytes[this.#at++] ?? 0xff;

@@ -3,7 +3,17 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { utf8 } from "../../protocol/bytes.js";
 import { SyncRequest } from "../../protocol/sync.js";
 import { DAY } from "../x509/helpers.js";
-import { DEVICE, envelope, LDEVID, OTHER, OTHER_LDEVID, SERVICE, Stage, topics } from "./harness.js";
+import {
+  connectPacket,
+  DEVICE,
+  envelope,
+  LDEVID,
+  OTHER,
+  OTHER_LDEVID,
+  SERVICE,
+  Stage,
+  topics,
+} from "./harness.js";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -76,17 +86,21 @@ test("a session of a generation that died is told so, and cut", async () => {
   stage.link.decide(DEVICE, { lowestGeneration: 2 });
   expect(await device.notice()).toEqual({ role: "lobby", reason: "old-generation" });
   await device.isClosed();
+  await stage.event({ type: "closed", why: "dismissed" });
   expect(stage.gateway.sessions()).toEqual([]);
 });
 
 test("a peer that was told to go and stays is cut", async () => {
-  const device = await stage.device();
-  const socket = device.client.stream as unknown as { end: () => void };
-  socket.end = () => undefined; // it does not answer the end of the connection with its own
+  const socket = await stage.raw(LDEVID);
+  socket.pause(); // it reads nothing, so it never sees the end of the connection, nor answers it
+  socket.write(connectPacket(String(DEVICE)));
+  await stage.event({ type: "opened", number: DEVICE });
   stage.link.decide(DEVICE, { level: "revoked" });
-  await device.notice();
+  await stage.device(OTHER, OTHER_LDEVID); // many round trips, in which the connection is ended
+  expect(stage.gateway.sessions()).toContainEqual({ role: "held", reason: "revoked", number: DEVICE });
   stage.clock.advance(3_000);
-  await device.isClosed();
+  await stage.event({ type: "closed", why: "dismissed", number: DEVICE });
+  socket.destroy();
 });
 
 test("a certificate that runs out lowers the role in that second, and the reason is said", async () => {

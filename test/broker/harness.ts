@@ -7,7 +7,7 @@ import type { GatewayEvent } from "../../broker/events.js";
 import { JumpClock } from "../../protocol/adapters/jump-clock.js";
 import { nodeCrypto, privateKeyObject } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
-import { equalBytes, toHex } from "../../protocol/bytes.js";
+import { concatBytes, equalBytes, toHex, utf8 } from "../../protocol/bytes.js";
 import { sealEnvelope } from "../../protocol/envelope.js";
 import { decodeFrame, frameType } from "../../protocol/frame.js";
 import { ErrorReply, RoleNotice } from "../../protocol/notice.js";
@@ -143,6 +143,7 @@ export class Peer {
   constructor(client: MqttClient) {
     this.client = client;
     const check = () => this.#watchers.forEach((watcher) => watcher());
+    client.setMaxListeners(0); // one for each publish under way
     client.on("error", () => undefined);
     client.on("packetreceive", ({ cmd }) => this.packets.push(cmd));
     client.on("message", (topic, payload, { retain }: IPublishPacket) => {
@@ -168,8 +169,13 @@ export class Peer {
   async publish(topic: string, payload: Uint8Array | string = "23.5"): Promise<void> {
     const bytes = typeof payload === "string" ? payload : Buffer.from(payload);
     await new Promise<void>((resolve, reject) => {
-      this.client.once("close", () => reject(new Error("closed before the PUBACK")));
-      this.client.publish(topic, bytes, { qos: 1 }, (error) => (error ? reject(error) : resolve()));
+      const closed = () => reject(new Error("closed before the PUBACK"));
+      this.client.once("close", closed);
+      this.client.publish(topic, bytes, { qos: 1 }, (error) => {
+        this.client.off("close", closed);
+        if (error) reject(error);
+        else resolve();
+      });
     });
   }
 
@@ -209,6 +215,27 @@ export function envelope(type: number, nonce = 0): Uint8Array {
   const { signer } = fleet.ldevid;
   const claim = { ...message(type, "claim", {}), encode: () => Uint8Array.of(nonce) };
   return sealEnvelope(claim, {}, signer, fleet.fleetId, nodeCrypto);
+}
+
+/** MQTT 3.1.1 §3.1, for sockets that speak no MQTT of their own. */
+export function connectPacket(clientId: string): Uint8Array {
+  return packet(0x10, lengthPrefixed("MQTT"), Uint8Array.of(4, 2, 0, 60), lengthPrefixed(clientId));
+}
+
+/** MQTT 3.1.1 §3.8. */
+export function subscribePacket(filter: string): Uint8Array {
+  return packet(0x82, Uint8Array.of(0, 1), lengthPrefixed(filter), Uint8Array.of(0));
+}
+
+/** Of up to 127 bytes. */
+function packet(type: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const body = concatBytes(...parts);
+  return concatBytes(Uint8Array.of(type, body.length), body);
+}
+
+function lengthPrefixed(text: string): Uint8Array {
+  const bytes = utf8(text);
+  return concatBytes(Uint8Array.of(0, bytes.length), bytes);
 }
 
 /** Runs `found` after each change until it answers. */

@@ -14,7 +14,8 @@ import { LowdbDeviceStore } from "../../device/adapters/lowdb-device-store.js";
 import { MqttTransport } from "../../device/adapters/mqtt-transport.js";
 import { beBorn } from "../../device/birth.js";
 import { createDevice, type Device, type DeviceEvent } from "../../device/main.js";
-import type { DeviceStore, KeyStore } from "../../device/ports.js";
+import type { DeviceStore, KeyStore, Transport } from "../../device/ports.js";
+import { Radio } from "../../simulators/voyage/radio.js";
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import type { FleetEvent } from "../../fleet/events.js";
 import { FLEET_KEY_NAMES, type FleetKeys } from "../../fleet/fleet-keys.js";
@@ -59,6 +60,7 @@ export interface Aboard {
   readonly keys: KeyStore;
   readonly events: DeviceEvent[];
   device?: Device;
+  radio?: Radio;
 }
 
 export interface HarborOptions {
@@ -66,6 +68,13 @@ export interface HarborOptions {
   /** Puts something between gateway and fleet: a gateway that lies. */
   readonly tamper?: (link: FleetLink) => FleetLink;
   readonly algorithm?: Algorithm;
+}
+
+export interface StartChanges {
+  readonly port?: number;
+  readonly store?: DeviceStore;
+  /** Something between the device and its radio. */
+  readonly wrap?: (radio: Radio) => Transport;
 }
 
 export class Harbor {
@@ -104,12 +113,12 @@ export class Harbor {
     });
     harbor.service.onEvent((event) => harbor.events.push(event));
     harbor.station = await embeddedStation(harbor.service);
-    await harbor.openGateway();
+    await harbor.#openGateway();
+    await harbor.observe();
     return harbor;
   }
 
-  /** Starts the gateway and the observer that watches all application topics. */
-  async openGateway(): Promise<void> {
+  async #openGateway(): Promise<void> {
     const { tamper = (link: FleetLink) => link } = this.#options;
     this.gateway = await startGateway({
       link: tamper(frontDoor(this.service)),
@@ -119,6 +128,11 @@ export class Harbor {
       port: 0,
       onEvent: (event) => this.gatewayEvents.push(event),
     });
+  }
+
+  /** An ordinary MQTT client with a certificate of its own watches all application topics. */
+  async observe(): Promise<void> {
+    await this.#observer?.endAsync(true);
     const key = nodeCrypto.generate("ES256", entropy);
     const chain = await certifyService(this.service, nodeCrypto.publicKey(key));
     const observer = connect({
@@ -138,11 +152,6 @@ export class Harbor {
     });
     await new Promise((done) => observer.once("connect", done));
     await observer.subscribeAsync("app/#", { qos: 1 });
-  }
-
-  async closeGateway(): Promise<void> {
-    await this.#observer?.endAsync(true);
-    await this.gateway.close();
   }
 
   /** Gives a new device its birth; it is not running yet. */
@@ -166,15 +175,13 @@ export class Harbor {
   }
 
   /** Starts the shipped device code on what is on the device's disk. */
-  async start(
-    aboard: Aboard,
-    changes: { readonly port?: number; readonly store?: DeviceStore } = {},
-  ): Promise<Device> {
+  async start(aboard: Aboard, changes: StartChanges = {}): Promise<Device> {
     const { port = this.gateway.port, store = aboard.store } = changes;
+    const radio = new Radio(new MqttTransport({ host: "127.0.0.1", port }));
     const device = await createDevice({
       store,
       keys: aboard.keys,
-      transport: new MqttTransport({ host: "127.0.0.1", port }),
+      transport: changes.wrap?.(radio) ?? radio,
       clock: this.clock,
       crypto: nodeCrypto,
       entropy,
@@ -182,7 +189,7 @@ export class Harbor {
       backoff: { firstMs: 20, longestMs: 200 },
     });
     device.onEvent((event) => aboard.events.push(event));
-    aboard.device = device;
+    Object.assign(aboard, { device, radio });
     return device;
   }
 
@@ -192,11 +199,11 @@ export class Harbor {
   }
 
   /** Born, enrolled, synced and speaking. */
-  async working(): Promise<Aboard & { device: Device }> {
+  async working(): Promise<Required<Aboard>> {
     const aboard = await this.bear();
-    const device = await this.start(aboard);
+    await this.start(aboard);
     await this.speaking(aboard);
-    return Object.assign(aboard, { device });
+    return aboard as Required<Aboard>;
   }
 
   async speaking(aboard: Aboard): Promise<void> {
@@ -207,9 +214,13 @@ export class Harbor {
     await until(() => taken, `device ${aboard.number} may speak`);
   }
 
-  /** 400 days in steps of one, as they pass for a machine that stays powered. */
-  passDays(days: number): void {
-    for (let day = 0; day < days; day++) this.clock.advance(DAY_MS);
+  /** Days pass one by one, for every machine that stays powered. */
+  async passDays(days: number): Promise<void> {
+    for (let day = 0; day < days; day++) {
+      this.clock.advance(DAY_MS);
+      await new Promise((done) => setImmediate(done)); // what became due is carried out
+    }
+    await this.observe(); // the observer's certificate lasts 90 days
   }
 
   /** One operator raises. */
@@ -242,7 +253,8 @@ export class Harbor {
 
   async close(): Promise<void> {
     await Promise.all(this.#aboard.map((aboard) => aboard.device?.close()));
-    await this.closeGateway();
+    await this.#observer?.endAsync(true);
+    await this.gateway.close();
     await this.service.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -5,8 +5,9 @@
 import { describe, expect, test } from "vitest";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { toHex, utf8 } from "../../protocol/bytes.js";
-import { signatureAlgorithm, subjectPublicKeyInfo } from "../../protocol/x509/algorithms.js";
-import { decodeCertificate } from "../../protocol/x509/certificate.js";
+import type { PublicKey } from "../../protocol/crypto.js";
+import { signatureAlgorithm } from "../../protocol/x509/algorithms.js";
+import { decodeCertificate, issueCertificate } from "../../protocol/x509/certificate.js";
 import { context, der, oid, TAG, unsignedInteger } from "../../protocol/x509/der.js";
 import { NEVER_EXPIRES_SECONDS } from "../../protocol/x509/time.js";
 import { verifyChain } from "../../protocol/x509/verify.js";
@@ -116,28 +117,6 @@ describe("an LDevID that its CA signed is refused with", () => {
     [
       "a key id that is no hash of the key",
       put(SUBJECT_KEY, extension("2.5.29.14", der(TAG.octetString, new Uint8Array(20)))),
-    ],
-    [
-      "a key id of 19 bytes",
-      put(SUBJECT_KEY, extension("2.5.29.14", der(TAG.octetString, new Uint8Array(19)))),
-    ],
-    [
-      "a key of low order",
-      (tbs) =>
-        (tbs.publicKey = subjectPublicKeyInfo({
-          algorithm: "Ed25519",
-          bytes: new Uint8Array(32).fill(1, 0, 1),
-        })),
-    ],
-    [
-      "a point off the curve",
-      (tbs) =>
-        (tbs.publicKey = subjectPublicKeyInfo({ algorithm: "ES256", bytes: new Uint8Array(65).fill(4) })),
-    ],
-    [
-      "a compressed point",
-      (tbs) =>
-        (tbs.publicKey = subjectPublicKeyInfo({ algorithm: "ES256", bytes: new Uint8Array(33).fill(2) })),
     ],
     ["a key on another curve", (tbs) => replace(tbs.publicKey, [0, 1], () => oid("1.3.132.0.10"))],
     ["another algorithm inside than outside", (tbs) => (tbs.algorithm = signatureAlgorithm("Ed25519"))],
@@ -264,12 +243,33 @@ describe("refused as well", () => {
     }
   });
 
-  test("a swapped signature algorithm, outside alone and on both sides", () => {
-    const { signer } = fleet.deviceCa;
-    const forged = { ...signer, sign: () => new Uint8Array(64).fill(1) };
-    const outside = forge(fleet.ldevid.certificate, forged, () => undefined, "Ed25519");
+  test("an IDevID that names another key of its issuer than the one that signed it", () => {
+    const keyIdentifier = der(context(0), new Uint8Array(20));
+    const edit = put(AUTHORITY_KEY, extension("2.5.29.35", der(TAG.sequence, keyIdentifier)));
+    expect(idevid(edit)).toThrow(badCertificate);
+  });
+
+  test("a key id of 19 bytes, before any chain is looked at", () => {
+    const edit = put(SUBJECT_KEY, extension("2.5.29.14", der(TAG.octetString, new Uint8Array(19))));
+    expect(() => decodeCertificate(edited(edit))).toThrow(badCertificate);
+  });
+
+  test.each<[string, PublicKey]>([
+    ["of low order", { algorithm: "Ed25519", bytes: new Uint8Array(32).fill(1, 0, 1) }],
+    ["off its curve", { algorithm: "ES256", bytes: new Uint8Array(65).fill(4) }],
+    ["in compressed form", { algorithm: "ES256", bytes: new Uint8Array(33).fill(2) }],
+    ["without bytes", { algorithm: "Ed25519", bytes: new Uint8Array() }],
+  ])("a public key %s, with everything else in order", (_, publicKey) => {
+    const { fields } = decodeCertificate(fleet.ldevid.certificate);
+    const issued = issueCertificate({ ...fields, publicKey }, fleet.deviceCa, nodeCrypto);
+    expect(() => verify(issued)).toThrow(badCertificate);
+  });
+
+  test("a signature by the right key under the name of another algorithm", () => {
+    const { signer } = fleet.deviceCa; // its signatures are ES256, whatever the certificate claims
+    const outside = forge(fleet.ldevid.certificate, signer, () => undefined, "Ed25519");
     const swapped = (tbs: TbsParts) => (tbs.algorithm = signatureAlgorithm("Ed25519"));
-    const both = forge(fleet.ldevid.certificate, forged, swapped, "Ed25519");
+    const both = forge(fleet.ldevid.certificate, signer, swapped, "Ed25519");
     expect(() => verify(outside)).toThrow(badCertificate);
     expect(decodeCertificate(both).algorithm).toBe("Ed25519");
     expect(() => verify(both)).toThrow(badCertificate);

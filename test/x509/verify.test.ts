@@ -139,7 +139,7 @@ describe("refused", () => {
     [
       "chain",
       "more certificates than any peer has a reason to send",
-      Array.from({ length: 5 }, () => certificate),
+      [certificate, ...[deviceCa, root, root, root].map((ca) => ca.certificate)],
     ],
     ["chain", "another device's certificate behind the leaf", [certificate, second.certificate]],
     ["chain", "a CA that nobody listed behind the leaf", [certificate, other.deviceCa.certificate]],
@@ -220,6 +220,7 @@ describe("an Authority under which nothing verifies is refused before anybody st
   test.each<[string, string, Partial<CertificateTrust>]>([
     ["root 0", "garbage for a root", { roots: [Uint8Array.of(1, 2, 3)] }],
     ["root 0", "a CA for a root", { roots: [deviceCa.certificate] }],
+    ["root 0", "a CA that signed itself for a root", { roots: [ownCa.certificate] }],
     ["root 0", "a root that another root signed", { roots: [crossSigned.certificate] }],
     ["factory CA 0", "the root replaced by one of the same name", { roots: [newRoot.certificate] }],
     ["factory CA 0", "no root", { roots: [] }],

@@ -162,7 +162,7 @@ function versionsText({ directive, release }: DocumentVersions): string {
 
 function lineOf({ position, at, type, actor, number, level, reason, act, devices }: EventResource): string {
   const about = [
-    number !== undefined && `device ${number}`,
+    number !== undefined && `${type === "holder-certified" ? "holder" : "device"} ${number}`,
     level,
     devices !== undefined && `${devices} devices`,
     act !== undefined && `request ${act}`,

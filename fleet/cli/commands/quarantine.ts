@@ -194,11 +194,11 @@ async function detailOf(client: FleetClient, actId: string): Promise<ActDetail> 
 
 async function confirmed({ stdin, stderr }: NodeJS.Process): Promise<boolean> {
   const terminal = createInterface({ input: stdin, output: stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question("Approve this? [y/N] ")).trim());
-  } finally {
-    terminal.close();
-  }
+  const ended = new AbortController();
+  terminal.once("close", () => ended.abort()); // Ctrl-C and Ctrl-D: no answer is no
+  const answer = await terminal.question("Approve this? [y/N] ", ended).catch(() => "");
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
 }
 
 function printAct(stream: NodeJS.WriteStream, act: ActResource): void {
