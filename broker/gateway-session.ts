@@ -167,7 +167,8 @@ export class Session {
 
   /** Ends the connection so that what was sent before still arrives. */
   #dismiss(): void {
-    this.#ending ??= "dismissed";
+    if (this.leaving) return;
+    this.#ending = "dismissed";
     this.#client.conn.end();
     this.#after(LEAVE_GRACE_MS, () => this.#client.conn.destroy());
   }

@@ -278,9 +278,7 @@ class RunningDevice implements Device {
   }
 
   #reconnect(): void {
-    const connection = this.#connection;
-    this.#attempt = 0;
-    connection?.close();
+    this.#connection?.close();
     this.#retry?.cancel();
     this.connect();
   }

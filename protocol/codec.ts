@@ -1,27 +1,31 @@
 /**
- * Bytes ↔ plain CBOR values: the only file that imports a CBOR library. cbor-x is fast but lenient
- * (duplicate keys, long forms, tags pass), so the strict scanner goes first; and it keeps insertion
- * order and turns integers from 2^32 on into floats, so maps are sorted and large integers handed over
- * as BigInt.
+ * Bytes ↔ plain CBOR values: the only file that imports a CBOR library. cbor-x decodes fast but leniently
+ * (duplicate keys, long forms, tags pass), so the strict scanner goes first. Its encoder is not used: it
+ * has no order of keys, writes 2^31 to 2^32 − 1 in long form and large keys as floats, and turns half a
+ * surrogate pair into bytes that are no UTF-8.
  */
-import { Encoder } from "cbor-x";
-import { assertStrictCbor, MAX_CBOR_BYTES } from "./strict.js";
+import { Decoder } from "cbor-x";
+import { concatBytes, utf8 } from "./bytes.js";
+import { assertStrictCbor, MAJOR, MAX_CBOR_BYTES } from "./strict.js";
 import { ProtocolError } from "./errors.js";
 
 /** What the profile can hold. Integers are safe integers. */
 export type CborValue = number | boolean | string | Uint8Array | readonly CborValue[] | CborMap;
 export type CborMap = ReadonlyMap<number, CborValue>;
 
-const library = new Encoder({
+const library = new Decoder({
   useRecords: false,
   mapsAsObjects: false,
   variableMapSize: true,
   tagUint8Array: false,
 });
 
-/** Deterministic encoding (RFC 8949 §4.2.1). @throws ProtocolError "too-large" */
+/**
+ * Deterministic encoding (RFC 8949 §4.2.1).
+ * @throws ProtocolError "too-large"; "out-of-range" or "malformed" for a number or text that has no encoding.
+ */
 export function encodeCbor(value: CborValue): Uint8Array {
-  const bytes = new Uint8Array(library.encode(toLibrary(value)));
+  const bytes = encodeItem(value);
   if (bytes.length > MAX_CBOR_BYTES) {
     throw new ProtocolError(
       "too-large",
@@ -37,21 +41,51 @@ export function decodeCbor(bytes: Uint8Array): CborValue {
   return fromLibrary(library.decode(bytes));
 }
 
-function toLibrary(value: CborValue): unknown {
-  if (typeof value === "number") {
-    if (!Number.isSafeInteger(value))
-      throw new ProtocolError("out-of-range", "only safe integers can be encoded");
-    return Math.abs(value) >= 2 ** 31 ? BigInt(value) : value;
+function encodeItem(value: CborValue): Uint8Array {
+  if (typeof value === "boolean") return Uint8Array.of(value ? 0xf5 : 0xf4);
+  if (typeof value === "number") return encodeInteger(value);
+  if (typeof value === "string") return encodeString(MAJOR.text, wellFormed(value));
+  if (value instanceof Uint8Array) return encodeString(MAJOR.bytes, value);
+  if (Array.isArray(value)) {
+    const items = value as readonly CborValue[];
+    return concatBytes(encodeHead(MAJOR.array, items.length), ...items.map(encodeItem));
   }
-  if (value instanceof Uint8Array || typeof value !== "object") return value;
-  if (Array.isArray(value)) return value.map(toLibrary);
-  const entries = [...(value as CborMap)].sort(([a], [b]) => rank(a) - rank(b));
-  return new Map(entries.map(([key, item]) => [key, toLibrary(item)]));
+  const entries = [...(value as CborMap)].sort(([a], [b]) => compareKeys(a, b));
+  const items = entries.flatMap(([key, item]) => [encodeInteger(key), encodeItem(item)]);
+  return concatBytes(encodeHead(MAJOR.map, entries.length), ...items);
 }
 
-/** Non-negative keys ascending, then −1, −2 …: the bytewise order of the encoded keys. */
-function rank(key: number): number {
-  return key >= 0 ? key : 2 ** 52 - key;
+/** Bytewise order of the encoded keys: 0, 1, 2 …, then −1, −2 … */
+function compareKeys(a: number, b: number): number {
+  return a < 0 || b < 0 ? b - a : a - b;
+}
+
+function encodeInteger(value: number): Uint8Array {
+  if (!Number.isSafeInteger(value))
+    throw new ProtocolError("out-of-range", "only safe integers can be encoded");
+  return value >= 0 ? encodeHead(MAJOR.unsigned, value) : encodeHead(MAJOR.negative, -1 - value);
+}
+
+function encodeString(major: number, bytes: Uint8Array): Uint8Array {
+  return concatBytes(encodeHead(major, bytes.length), bytes);
+}
+
+/** Half a surrogate pair has no UTF-8; an encoder that puts U+FFFD there would alter what is signed. */
+function wellFormed(text: string): Uint8Array {
+  if (/\p{Surrogate}/u.test(text)) throw new ProtocolError("malformed", "text holds half a surrogate pair");
+  return utf8(text);
+}
+
+/** RFC 8949 §3: initial byte and argument, in the shortest form. */
+function encodeHead(major: number, argument: number): Uint8Array {
+  if (argument < 24) return Uint8Array.of((major << 5) | argument);
+  const log2Size = argument < 2 ** 8 ? 0 : argument < 2 ** 16 ? 1 : argument < 2 ** 32 ? 2 : 3;
+  const out = new Uint8Array(1 + (1 << log2Size));
+  out[0] = (major << 5) | (24 + log2Size);
+  for (let at = out.length - 1, rest = argument; at > 0; at--, rest = Math.floor(rest / 256)) {
+    out[at] = rest % 256;
+  }
+  return out;
 }
 
 function fromLibrary(value: unknown): CborValue {

@@ -3,15 +3,19 @@
  * so. What is inside proves itself or can only delay, so a forged frame gains nothing (P1).
  */
 import { concatBytes } from "./bytes.js";
-import { decodeCbor } from "./codec.js";
+import { decodeCbor, encodeCbor } from "./codec.js";
 import { ProtocolError } from "./errors.js";
 import type { Message } from "./schema.js";
-import { encodeCbor } from "./codec.js";
+import { MAX_CBOR_BYTES } from "./strict.js";
 
 const ARRAY_OF_TWO = 0x82;
 
+/** @throws ProtocolError when the value breaks its own bounds, or "too-large". */
 export function encodeFrame<T>(message: Message<T>, value: T): Uint8Array {
-  return concatBytes(Uint8Array.of(ARRAY_OF_TWO), encodeCbor(message.type), message.encode(value));
+  const bytes = concatBytes(Uint8Array.of(ARRAY_OF_TWO), encodeCbor(message.type), message.encode(value));
+  if (bytes.length > MAX_CBOR_BYTES)
+    throw new ProtocolError("too-large", `a frame has at most ${MAX_CBOR_BYTES} bytes`);
+  return bytes;
 }
 
 /** A frame's message type. @throws ProtocolError "malformed" */

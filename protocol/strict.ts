@@ -10,7 +10,17 @@ export const MAX_CBOR_BYTES = 65_536;
 /** Deepest nesting of arrays and maps. */
 export const MAX_CBOR_DEPTH = 8;
 
-const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6, simple: 7 } as const;
+/** Major types (RFC 8949 §3.1). */
+export const MAJOR = {
+  unsigned: 0,
+  negative: 1,
+  bytes: 2,
+  text: 3,
+  array: 4,
+  map: 5,
+  tag: 6,
+  simple: 7,
+} as const;
 
 /** @throws ProtocolError "too-large" or "malformed" unless `bytes` is exactly one item of the profile. */
 export function assertStrictCbor(bytes: Uint8Array): void {
@@ -61,16 +71,16 @@ function scanArray(bytes: Uint8Array, at: number, { argument, next }: Head, dept
 function scanMap(bytes: Uint8Array, at: number, { argument, next }: Head, depth: number): number {
   if (depth >= MAX_CBOR_DEPTH) refuse(at, `nested deeper than ${MAX_CBOR_DEPTH}`);
   if (argument > (bytes.length - next) / 2) refuse(at, "map runs past the end");
-  let previous = -1;
+  let previous: Head | undefined;
   for (let i = 0; i < argument; i++) {
     const key = readHead(bytes, next);
     if (key.major !== MAJOR.unsigned && key.major !== MAJOR.negative)
       refuse(next, "map key is not an integer");
     // Bytewise order of shortest forms: 0, 1, 2 … then −1, −2 … (RFC 8949 §4.2.1).
-    const rank = key.major * 2 ** 53 + key.argument;
-    if (rank === previous) refuse(next, "duplicate map key");
-    if (rank < previous) refuse(next, "map keys are not in ascending order");
-    previous = rank;
+    const order = previous ? key.major - previous.major || key.argument - previous.argument : 1;
+    if (order === 0) refuse(next, "duplicate map key");
+    if (order < 0) refuse(next, "map keys are not in ascending order");
+    previous = key;
     next = scanItem(bytes, key.next, depth + 1);
   }
   return next;
@@ -95,7 +105,9 @@ function readHead(bytes: Uint8Array, at: number): Head {
   if (at + 1 + size > bytes.length) refuse(at, "truncated");
   let argument = 0;
   for (let i = 1; i <= size; i++) argument = argument * 256 + bytes[at + i]!;
-  if (argument > Number.MAX_SAFE_INTEGER) refuse(at, "integer beyond 2^53 - 1");
+  // A negative integer is −1 − argument (RFC 8949 §3.1).
+  const largest = Number.MAX_SAFE_INTEGER - (major === MAJOR.negative ? 1 : 0);
+  if (argument > largest) refuse(at, "integer beyond 2^53 - 1");
   const smallest = size === 1 ? 24 : 2 ** (4 * size);
   if (argument < smallest) refuse(at, "argument is not in its shortest form");
   return { major, argument, next: at + 1 + size };

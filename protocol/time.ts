@@ -13,10 +13,13 @@ export const TimeRequest = message(34, "time-request", {
 });
 export type TimeRequest = TypeOf<typeof TimeRequest>;
 
-/** Fleet to whoever asked: it is at least this late. CDDL: `time`, type 11. Signed by `lease`. */
+/**
+ * Fleet to whoever asked: it is at least this late. Signed by `lease`.
+ * CDDL: `signed-time`, type 11; the name `time` is taken (RFC 8610 appendix D).
+ */
 export const Time = signedBy(
   "lease",
-  message(11, "time", {
+  message(11, "signed-time", {
     nonce: field(1, nonce, "of the question"),
     time: field(2, version, "fleet time: [term, Unix seconds]"),
   }),

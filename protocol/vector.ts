@@ -16,7 +16,10 @@ const heldVersion = map(
 const heldFields = {
   authority: field(
     1,
-    map({ version: field(1, uint(), ""), hash: field(2, hash, "") }, "held-authority"),
+    map(
+      { version: field(1, uint(), "the version"), hash: field(2, hash, "of its payload") },
+      "held-authority",
+    ),
     "Authority",
   ),
   ledger: optional(2, heldVersion, "Beacon: [term, epoch]"),

@@ -45,12 +45,3 @@ export function errorText(error: unknown): string {
   const foreseen = error instanceof CliError || "code" in error;
   return foreseen ? error.message : (error.stack ?? error.message);
 }
-
-/** stricli ends with negative numbers when it cannot make sense of the command line. */
-export function exitCodeOfStricli(code: number | string | null | undefined): number {
-  const UNKNOWN_COMMAND = -5;
-  const INVALID_ARGUMENT = -4;
-  if (code === UNKNOWN_COMMAND || code === INVALID_ARGUMENT) return EXIT.usage;
-  const number = Number(code ?? EXIT.ok);
-  return number < 0 ? EXIT.failed : number;
-}

@@ -22,8 +22,8 @@ export interface VoyageFleet {
   readonly host: string;
   readonly mqttPort: number;
   readonly apiUrl: string;
-  /** Every event of the log until now, oldest first. */
-  events(): Promise<readonly LoggedEvent[]>;
+  /** What was appended to the event log since the fleet was started, oldest first. */
+  events(): readonly LoggedEvent[];
   levelOf(number: number): Level | undefined;
   /** The station of the factory: one message in, its answer out. */
   station(message: Uint8Array): Promise<Uint8Array>;

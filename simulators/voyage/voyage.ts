@@ -29,6 +29,8 @@ export interface Voyage {
 
 const DAYS_DARK = 400;
 const DAY_MS = 86_400_000;
+/** Real time that each of those days is given. */
+const MS_A_DAY = 5;
 /** Longest wait for something that must happen; then the claim about it is false. */
 const PATIENCE_MS = 30_000;
 
@@ -63,13 +65,11 @@ export async function sail(options: VoyageOptions): Promise<Voyage> {
   );
   await fleet.hold([first], "restrict", "rehearsal");
   await fleet.release([first], "rehearsal over");
-  const rehearsed = await eventually(
-    async () => (await receipts(fleet, first)).at(-1)?.held?.level === "none",
-  );
+  const rehearsed = await eventually(() => receipts(fleet, first).at(-1)?.held?.level === "none");
   claims.push(
     count("a release signed by two people frees a device", rehearsed ? 1 : 0, 1, "confirmed by receipt"),
   );
-  const oldRelease = (await eventsOf(fleet, "release-issued", first)).at(-1)?.signed ?? "";
+  const oldRelease = eventsOf(fleet, "release-issued", first).at(-1)?.signed ?? "";
 
   say(`\nDark. All ${crew.length} radios go silent.`);
   for (const { radio } of crew) radio.switch(false);
@@ -85,18 +85,21 @@ export async function sail(options: VoyageOptions): Promise<Voyage> {
   await saveLogbook(folder, { voyages: logbook.voyages, offsetMs: logbook.offsetMs + DAYS_DARK * DAY_MS });
   for (let day = 0; day < DAYS_DARK; day++) {
     clock.advance(DAY_MS);
-    await new Promise((done) => setImmediate(done)); // what became due is carried out
+    await new Promise((done) => setTimeout(done, MS_A_DAY)); // machines do what became due on that day
   }
   await observer.listen(fleet);
 
   say(`\nReturn. Every device has something to say the moment its radio is on.`);
   const evening = `${voyage}: after the dark`;
-  const returnedAt = (await fleet.events()).length;
+  const returnedAt = fleet.events().length;
   for (const sailor of crew) report(sailor, evening);
   for (const { radio } of crew) radio.switch(true);
   const honest = crew.filter((sailor) => !suspects.includes(sailor));
   await eventually(() => heardFrom(evening, honest).length === honest.length);
-  const renewed = (await fleet.events()).slice(returnedAt).filter(({ via }) => via === "return");
+  const renewed = fleet
+    .events()
+    .slice(returnedAt)
+    .filter(({ via }) => via === "return");
   claims.push(
     count(
       "devices with expired certificates and leases came back alone",
@@ -108,20 +111,15 @@ export async function sail(options: VoyageOptions): Promise<Voyage> {
   claims.push(
     count("each of them with a new LDevID, and nobody else", renewed.length, honest.length, "issued"),
   );
-  const confirmed = async () => {
-    const log = (await fleet.events()).slice(returnedAt);
+  const confirmed = () => {
+    const log = fleet.events().slice(returnedAt);
     return suspects.filter(({ number }) =>
       log.some((e) => e.type === "receipt-received" && e.number === number && e.held?.level === "isolate"),
     );
   };
-  await eventually(async () => (await confirmed()).length === suspects.length);
+  await eventually(() => confirmed().length === suspects.length);
   claims.push(
-    count(
-      "every isolated device confirmed its quarantine",
-      (await confirmed()).length,
-      suspects.length,
-      "receipts",
-    ),
+    count("every isolated device confirmed its quarantine", confirmed().length, suspects.length, "receipts"),
   );
 
   say(
@@ -209,8 +207,8 @@ async function cheat(fleet: VoyageFleet, sailor: Sailor, text: string): Promise<
   return accepted;
 }
 
-async function eventsOf(fleet: VoyageFleet, type: string, number: number) {
-  return (await fleet.events()).filter((event) => event.type === type && event.number === number);
+function eventsOf(fleet: VoyageFleet, type: string, number: number) {
+  return fleet.events().filter((event) => event.type === type && event.number === number);
 }
 
 function receipts(fleet: VoyageFleet, number: number) {
@@ -218,9 +216,9 @@ function receipts(fleet: VoyageFleet, number: number) {
 }
 
 /** True once the condition holds; false when it does not come about. */
-async function eventually(condition: () => boolean | Promise<boolean>): Promise<boolean> {
+async function eventually(condition: () => boolean): Promise<boolean> {
   const deadline = Date.now() + PATIENCE_MS;
-  while (!(await condition())) {
+  while (!condition()) {
     if (Date.now() > deadline) return false;
     await new Promise((done) => setTimeout(done, 20));
   }

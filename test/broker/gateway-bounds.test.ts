@@ -1,7 +1,7 @@
 /** What hostile and slow peers can do: be cut, and hold up nobody else. */
 import type { TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { MAX_FIRST_PACKET_BYTES, MAX_PACKET_BYTES } from "../../broker/packets.js";
+import { MAX_PACKET_BYTES } from "../../broker/packets.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { SyncRequest } from "../../protocol/sync.js";
 import {
@@ -35,12 +35,11 @@ describe("packets are bounded before they are buffered:", () => {
     ["a PUBLISH before any CONNECT", "packet-order", [0x30, 0x05]],
     ["another protocol", "packet-order", [...utf8("GET / HTTP/1.1\r\n")]],
   ])("%s", async (_name, code, bytes) => {
-    expect(MAX_FIRST_PACKET_BYTES).toBe(4_096);
     const socket = await stage.raw();
     const closed = gone(socket);
     socket.write(Uint8Array.from(bytes)); // and nothing behind it: the header is enough
     await closed;
-    await stage.event({ type: "refused", code });
+    expect(stage.events).toContainEqual(expect.objectContaining({ type: "refused", code }));
   });
 
   test("a session that declares 256 MB", async () => {
@@ -51,7 +50,8 @@ describe("packets are bounded before they are buffered:", () => {
     socket.write(Uint8Array.of(0x30, 0xff, 0xff, 0xff, 0x7f));
     socket.resume();
     await closed;
-    await stage.event({ type: "refused", code: "packet-size", number: DEVICE });
+    await stage.event({ type: "closed", number: DEVICE });
+    expect(stage.events).toContainEqual(expect.objectContaining({ code: "packet-size", number: DEVICE }));
   });
 
   test("the largest that is allowed passes, one byte more does not", async () => {

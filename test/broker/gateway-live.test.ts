@@ -95,8 +95,9 @@ test("a peer that was told to go and stays is cut", async () => {
   socket.pause(); // it reads nothing, so it never sees the end of the connection, nor answers it
   socket.write(connectPacket(String(DEVICE)));
   await stage.event({ type: "opened", number: DEVICE });
+  const other = await stage.device(OTHER, OTHER_LDEVID); // many round trips, in which the login ends
   stage.link.decide(DEVICE, { level: "revoked" });
-  await stage.device(OTHER, OTHER_LDEVID); // many round trips, in which the connection is ended
+  await other.publish(`app/${OTHER}/x`);
   expect(stage.gateway.sessions()).toContainEqual({ role: "held", reason: "revoked", number: DEVICE });
   stage.clock.advance(3_000);
   await stage.event({ type: "closed", why: "dismissed", number: DEVICE });
@@ -129,6 +130,7 @@ test("a service whose certificate runs out is cut", async () => {
   await observer.subscribe("app/#");
   stage.clock.advance(80 * DAY * 1000);
   await observer.isClosed();
+  expect(await stage.event({ type: "closed" })).toMatchObject({ why: "dismissed", reason: "expired" });
 });
 
 test("a gateway that closes ends its sessions", async () => {
@@ -136,5 +138,6 @@ test("a gateway that closes ends its sessions", async () => {
   const silent = await stage.raw();
   await stage.gateway.close();
   await device.isClosed();
+  expect(await stage.event({ type: "closed" })).toMatchObject({ why: "closing", number: DEVICE });
   await new Promise((resolve) => (silent.closed ? resolve(undefined) : silent.once("close", resolve)));
 });

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MAX_LOBBY_REQUESTS, MAX_WAITING_REQUESTS } from "../../broker/gateway-requests.js";
 import { LOBBY_LIFE_MS } from "../../broker/gateway-session.js";
+import type { Standing } from "../../fleet/link.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { EnrollRequest, RenewRequest } from "../../protocol/certify.js";
 import { encodeFrame } from "../../protocol/frame.js";
@@ -16,7 +17,7 @@ import {
   OTHER_LDEVID,
   Stage,
   topics,
-  type Peer,
+  type Identity,
 } from "./harness.js";
 
 let stage: Stage;
@@ -26,6 +27,7 @@ beforeEach(async () => {
 afterEach(() => stage.close());
 
 const UP = topics.up(DEVICE);
+const NONCE = new Uint8Array(16);
 
 /** Holds back what the fleet answers, one call after the other. */
 function heldBack(): { readonly asked: Promise<void>[]; release(): void } {
@@ -94,34 +96,20 @@ test("answers come in order, each on the device's own topic", async () => {
   );
 });
 
-describe("what the role does not cover is answered with an error, and the session goes on:", () => {
-  async function refused(peer: Peer, message: Uint8Array, code: string): Promise<void> {
-    await peer.publish(UP, message);
-    expect(await peer.error()).toMatchObject({ code });
-    expect(peer.closed).toBe(false);
-    expect(stage.link.handled).toEqual([]);
-  }
-
-  test("a sync by a pledge", async () => {
-    await refused(await stage.device(DEVICE, IDEVID), envelope(SyncRequest.type), "not-allowed");
-  });
-  test("an enrollment by an enrolled device", async () => {
-    await refused(await stage.device(), envelope(EnrollRequest.type), "not-allowed");
-  });
-  test("a renewal by a held device", async () => {
-    stage.link.decide(DEVICE, { level: "restrict" });
-    await refused(await stage.device(), envelope(RenewRequest.type), "not-allowed");
-  });
-  test("a renewal by a revoked device", async () => {
-    stage.link.decide(DEVICE, { level: "revoked" });
-    await refused(await stage.device(), envelope(RenewRequest.type), "revoked");
-  });
-  test("a frame, which nobody signed", async () => {
-    await refused(await stage.device(), encodeFrame(TimeRequest, { nonce: new Uint8Array(16) }), "malformed");
-  });
-  test("bytes that are no message", async () => {
-    await refused(await stage.device(), utf8("hello"), "malformed");
-  });
+test.each<[string, Partial<Standing>, Identity, Uint8Array, string]>([
+  ["a sync by a pledge", {}, IDEVID, envelope(SyncRequest.type), "not-allowed"],
+  ["an enrollment by a device", {}, LDEVID, envelope(EnrollRequest.type), "not-allowed"],
+  ["a renewal by a held device", { level: "restrict" }, LDEVID, envelope(RenewRequest.type), "not-allowed"],
+  ["a renewal by a revoked device", { level: "revoked" }, LDEVID, envelope(RenewRequest.type), "revoked"],
+  ["a frame, which nobody signed", {}, LDEVID, encodeFrame(TimeRequest, { nonce: NONCE }), "malformed"],
+  ["bytes that are no message", {}, LDEVID, utf8("hello"), "malformed"],
+])("%s is answered with an error, and the session goes on", async (_name, standing, shown, message, code) => {
+  stage.link.decide(DEVICE, standing);
+  const device = await stage.device(DEVICE, shown);
+  await device.publish(UP, message);
+  expect(await device.error()).toMatchObject({ code });
+  expect(device.closed).toBe(false);
+  expect(stage.link.handled).toEqual([]);
 });
 
 test("what counts is the role when a request is answered, not when it was sent", async () => {

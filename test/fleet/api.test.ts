@@ -24,6 +24,7 @@ const hold = (who: readonly number[], level = "isolate") => ({
   level,
   reason: "reported stolen",
 });
+type Body = NonNullable<RequestInit["body"]>;
 const REQUESTS = "/v1/quarantine/requests";
 const LIFTS = "/v1/quarantine/lifts";
 /** A policy of one day, and a second. */
@@ -197,7 +198,7 @@ describe("quarantine", () => {
 });
 
 describe("bodies", () => {
-  const send = (headers: Record<string, string>, body: BodyInit) =>
+  const send = (headers: Record<string, string>, body: Body) =>
     fleet!.call("POST", REQUESTS, { headers, body });
   const JSON_TYPE = { "content-type": "application/json" };
 
@@ -212,7 +213,7 @@ describe("bodies", () => {
     await serve(1);
     const long = JSON.stringify(hold([1])).padEnd(MAX_BODY_BYTES + 1);
     expect(await send(JSON_TYPE, long)).toMatchObject({ status: 413, body: { code: "too-large" } });
-    const init = { body: new Blob([long]).stream(), duplex: "half", headers: JSON_TYPE };
+    const init = { body: new Blob([long]).stream(), duplex: "half" as const, headers: JSON_TYPE };
     expect(await fleet!.call("POST", REQUESTS, init)).toMatchObject({ status: 413 });
     expect(await send(JSON_TYPE, long.slice(0, MAX_BODY_BYTES))).toMatchObject({ status: 201 });
   });
@@ -399,7 +400,7 @@ describe("events", () => {
 
 describe("the station's door", () => {
   const octets = { "content-type": "application/octet-stream" };
-  const knock = (body: BodyInit = new Uint8Array([1, 2, 3]), headers: Record<string, string> = octets) =>
+  const knock = (body: Body = new Uint8Array([1, 2, 3]), headers: Record<string, string> = octets) =>
     fleet!.call("POST", "/v1/station", { headers, body });
 
   test("bytes in, bytes out", async () => {

@@ -86,13 +86,13 @@ async function serve(flags: RunFlags, startGateway: StartGateway, { process }: C
     import("../../main.js"),
     import("../../station/embedded.js"),
   ]);
-  const { stdout, stderr } = process;
+  const { stdout, stderr, env } = process;
   const asked = stopAsked(process);
   const entropy: Entropy = (size) => new Uint8Array(randomBytes(size));
   const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
   const open: { close(): Promise<void> }[] = [];
   try {
-    const folder = fleetFolder(flags.data, process.env);
+    const folder = fleetFolder(flags.data, env);
     const fleet = await openFleet({ folder, name: flags.name, ...parts });
     open.push(fleet);
     const gateway = await startGateway({

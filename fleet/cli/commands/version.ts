@@ -2,8 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { buildCommand } from "@stricli/core";
-import type { CliContext } from "../connection.js";
-import { jsonFlag } from "../connection.js";
+import { type CliContext, jsonFlag } from "../connection.js";
 import { printJson, printLine } from "../output.js";
 
 export const version = buildCommand<{ readonly json: boolean }, [], CliContext>({

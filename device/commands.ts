@@ -1,0 +1,198 @@
+/** `daymark device birth | run`: a device on this machine, for trying out and for gateways with a Linux of their own. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { buildCommand, type CommandContext } from "@stricli/core";
+import { nodeCrypto } from "../protocol/adapters/node-crypto.js";
+import { systemClock } from "../protocol/adapters/system-clock.js";
+import { utf8 } from "../protocol/bytes.js";
+import type { Clock } from "../protocol/clock.js";
+import { FileKeyStore } from "./adapters/file-key-store.js";
+import { httpStationLink } from "./adapters/http-station-link.js";
+import { LowdbDeviceStore } from "./adapters/lowdb-device-store.js";
+import { MqttTransport } from "./adapters/mqtt-transport.js";
+import { beBorn } from "./birth.js";
+import { createDevice, type DeviceEvent } from "./main.js";
+
+interface Context extends CommandContext {
+  readonly process: NodeJS.Process;
+}
+
+interface BirthFlags {
+  readonly dir: string;
+  readonly station: string;
+  readonly tokenFile: string;
+  readonly hardwareId: string;
+  readonly model: string;
+  readonly json: boolean;
+}
+
+interface RunFlags {
+  readonly dir: string;
+  readonly gateway: string;
+  readonly heartbeat: number;
+  readonly json: boolean;
+}
+
+const entropy = (size: number) => new Uint8Array(randomBytes(size));
+/** Powered time: it only counts, whatever happens to the date of this machine. */
+const poweredClock: Clock = {
+  nowMs: () => performance.now(),
+  after: (delayMs, run) => systemClock.after(delayMs, run),
+};
+const DEFAULT_HEARTBEAT_SECONDS = 60;
+const FAILED = 1;
+
+const storesIn = (dir: string) => ({
+  store: new LowdbDeviceStore(join(dir, "state")),
+  keys: new FileKeyStore(join(dir, "keys"), nodeCrypto, entropy),
+});
+
+const dir = { kind: "parsed", parse: String, placeholder: "dir", brief: "The device's own folder" } as const;
+const json = { kind: "boolean", default: false, withNegated: false, brief: "JSON lines on stdout" } as const;
+
+const birth = buildCommand<BirthFlags, [], Context>({
+  docs: {
+    brief: "Give a device its birth: it makes its key, the station gives it its papers",
+    fullDescription: [
+      "Talks to the station inside a running server. Repeating it changes nothing.",
+      "",
+      "Example: daymark device birth --dir ./camera-1 --hardware-id SN-0001 --model camera \\",
+      "           --station http://127.0.0.1:8080 --token-file ./daymark-data/fleet/tokens/admin",
+    ].join("\n"),
+  },
+  parameters: {
+    flags: {
+      dir,
+      station: {
+        kind: "parsed",
+        parse: String,
+        placeholder: "url",
+        brief: "API of the server with the station",
+      },
+      tokenFile: {
+        kind: "parsed",
+        parse: String,
+        placeholder: "file",
+        brief: "File that holds an operator's token",
+      },
+      hardwareId: { kind: "parsed", parse: String, brief: "Serial number of the hardware, 1 to 64 bytes" },
+      model: { kind: "parsed", parse: String, default: "generic", brief: "Product name, up to 32 bytes" },
+      json,
+    },
+    aliases: { j: "json" },
+  },
+  async func({ dir, station, tokenFile, hardwareId, model, json }) {
+    const link = await httpStationLink(station, tokenFile);
+    const options = { hardwareId: utf8(hardwareId), model, crypto: nodeCrypto, ...storesIn(dir) };
+    const { number } = await beBorn(options, link);
+    const { stdout } = this.process;
+    if (json) stdout.write(`${JSON.stringify({ number, dir })}\n`);
+    else
+      stdout.write(
+        `device ${number} was born in ${dir}; run it: daymark device run --dir ${dir} --gateway HOST:PORT\n`,
+      );
+  },
+});
+
+const run = buildCommand<RunFlags, [], Context>({
+  docs: {
+    brief: "Run a device: it enrolls, syncs, renews, obeys, and sends a heartbeat while it may speak",
+    fullDescription: [
+      "Runs until Ctrl-C. What it may not send is held back; each change of level is printed.",
+      "",
+      "Example: daymark device run --dir ./camera-1 --gateway localhost:8883",
+    ].join("\n"),
+  },
+  parameters: {
+    flags: {
+      dir,
+      gateway: {
+        kind: "parsed",
+        parse: address,
+        default: "localhost:8883",
+        placeholder: "host:port",
+        brief: "Where to log in",
+      },
+      heartbeat: {
+        kind: "parsed",
+        parse: heartbeatSeconds,
+        default: String(DEFAULT_HEARTBEAT_SECONDS),
+        brief: "Seconds between messages to its topic `heartbeat`; 0: none",
+      },
+      json,
+    },
+    aliases: { j: "json" },
+  },
+  async func({ dir, gateway, heartbeat, json }) {
+    const { process } = this;
+    const [, host = "", port = ""] = ADDRESS.exec(gateway) ?? [];
+    const transport = new MqttTransport({ host: host.replace(/^\[|\]$/g, ""), port: Number(port) });
+    const options = { transport, clock: poweredClock, crypto: nodeCrypto, entropy, ...storesIn(dir) };
+    const device = await createDevice(options);
+    const tell = (event: DeviceEvent) => {
+      const line = event.type === "failed" ? { type: event.type, text: event.error.message } : event;
+      process.stdout.write(`${json ? JSON.stringify({ number: device.number, ...line }) : wordsFor(line)}\n`);
+    };
+    const stopped = new Promise<void>((done) => {
+      process.once("SIGINT", () => done()).once("SIGTERM", () => done());
+      device.onEvent((event) => {
+        tell(event);
+        if (event.type !== "failed") return;
+        process.exitCode = FAILED;
+        done();
+      });
+    });
+    const beat =
+      heartbeat > 0
+        ? setInterval(
+            () => device.publish("heartbeat", utf8("alive")).catch(() => undefined),
+            heartbeat * 1000,
+          )
+        : undefined;
+    process.stderr.write(`device ${device.number} runs from ${dir}; stop with Ctrl-C\n`);
+    await stopped;
+    clearInterval(beat);
+    await device.close();
+  },
+});
+
+/** Mounted under the noun `device`. */
+export const deviceCommands = { birth, run };
+
+function wordsFor(
+  event: Exclude<DeviceEvent, { type: "failed" }> | { type: "failed"; text: string },
+): string {
+  switch (event.type) {
+    case "level":
+      return `level ${event.before} -> ${event.level}`;
+    case "connected":
+      return event.door === "lobby" ? "connected to the lobby, to learn the time" : "connected";
+    case "speak":
+      return event.allowed ? "may speak" : "must not speak";
+    case "refused":
+      return `refused what came (${event.code}): ${event.text}`;
+    case "server-refused":
+      return event.why === "dates"
+        ? "refused the server: its certificate's dates do not fit; asking the lobby for the time"
+        : "refused the server: its certificate is not one of this fleet's";
+    case "failed":
+      return `stopped: ${event.text}`;
+    case "disconnected":
+      return "disconnected";
+  }
+}
+
+const ADDRESS = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/;
+
+/** @throws RangeError */
+function address(text: string): string {
+  if (!ADDRESS.test(text)) throw new RangeError("write it as host:port, such as localhost:8883");
+  return text;
+}
+
+/** @throws RangeError */
+function heartbeatSeconds(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new RangeError("a whole number of seconds");
+  return Number(text);
+}

@@ -1,0 +1,111 @@
+/** A fleet in a folder: founded once, opened by one server at a time, found by commands only while it runs. */
+import { readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { lockHolder } from "../../fleet/adapters/folder-lock.js";
+import { readServerFile } from "../../fleet/adapters/server-file.js";
+import { type Fleet, openFleet, serveApi } from "../../fleet/main.js";
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { systemClock } from "../../protocol/adapters/system-clock.js";
+import { toHex } from "../../protocol/bytes.js";
+import { entropy, importDevices, temporaryFolder } from "./served-fleet.js";
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+const open = () =>
+  openFleet({ folder: folder.path, name: "harbour", clock: systemClock, crypto: nodeCrypto, entropy });
+const fleetId = (fleet: Fleet) => toHex(fleet.service.trust.fleetId);
+/** Of a process that ended: above the largest that Linux gives out. */
+const NO_PROCESS = 2 ** 22 + 1;
+
+test("opened again it is the same fleet, and knows what it knew", async () => {
+  const first = await open();
+  await importDevices(first.service, 1, 2);
+  await first.close();
+  const again = await open();
+  expect(fleetId(again)).toBe(fleetId(first));
+  expect([...again.service.view.devices.keys()]).toEqual([1, 2]);
+  await again.close();
+});
+
+test("keys of another fleet, or none, do not open it", async () => {
+  await (await open()).close();
+  const keys = join(folder.path, "keys");
+  await rename(keys, join(folder.path, "keys.away"));
+  await expect(open()).rejects.toMatchObject({ code: "storage-failed" });
+  expect(await readdir(folder.path)).not.toContain("keys");
+  await rename(join(folder.path, "keys.away"), keys);
+  await (await open()).close();
+});
+
+describe("one server per folder", () => {
+  test("the second is refused, and does the first no harm", async () => {
+    const first = await open();
+    await expect(open()).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(String(process.pid)),
+    });
+    await importDevices(first.service, 1, 1);
+    expect(await lockHolder(folder.path)).toBe(process.pid);
+    await first.close();
+    expect(await lockHolder(folder.path)).toBeUndefined();
+    await (await open()).close();
+  });
+
+  test("of many that start at once, one gets it", async () => {
+    const results = await Promise.allSettled([open(), open(), open(), open()]);
+    const opened = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    expect(opened).toHaveLength(1);
+    await opened[0]!.close();
+  });
+
+  test.each([
+    ["a process that ended", () => `${NO_PROCESS} 1\n`],
+    ["an earlier process of our number", () => `${process.pid} 1\n`],
+    ["nobody", () => ""],
+  ])("the lock of %s is taken over", async (_, content) => {
+    await (await open()).close();
+    await writeFile(join(folder.path, "lock"), content());
+    const fleet = await open();
+    expect(await lockHolder(folder.path)).toBe(process.pid);
+    await fleet.close();
+    expect((await readdir(folder.path)).sort()).toEqual(["keys", "log", "tokens"]);
+  });
+
+  test("a start that fails leaves the folder free", async () => {
+    await (await open()).close();
+    const token = join(folder.path, "tokens", "admin");
+    const text = await readFile(token);
+    await writeFile(token, "short");
+    await expect(open()).rejects.toMatchObject({ code: "bad-request" });
+    expect(await lockHolder(folder.path)).toBeUndefined();
+    await writeFile(token, text);
+    await (await open()).close();
+  });
+});
+
+test("while the API is served a file says where, for the owner alone", async () => {
+  const fleet = await open();
+  const api = await serveApi(fleet, { port: 0, mqtt: "mqtts://localhost:8883" });
+  const info = { url: api.url, pid: process.pid, mqtt: "mqtts://localhost:8883" };
+  expect(await readServerFile(folder.path)).toEqual(info);
+  expect((await stat(join(folder.path, "server.json"))).mode & 0o777).toBe(0o600);
+  expect((await fetch(new URL("/livez", api.url))).status).toBe(200);
+  await api.close();
+  expect(await readServerFile(folder.path)).toBeUndefined();
+  await expect(fetch(new URL("/livez", api.url))).rejects.toThrow(TypeError);
+  await fleet.close();
+});
+
+test("a port that is taken is said to be", async () => {
+  const fleet = await open();
+  const api = await serveApi(fleet, { port: 0 });
+  const port = Number(new URL(api.url).port);
+  await expect(serveApi(fleet, { port })).rejects.toMatchObject({ code: "conflict" });
+  await api.close();
+  await fleet.close();
+});
