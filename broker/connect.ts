@@ -19,7 +19,7 @@ export interface ConnectRefusal {
 export const RETURN_CODES = { identifierRejected: 2, unavailable: 3, notAuthorized: 5 } as const;
 
 /** A peer that says nothing for longer than one and a half times this is gone (MQTT 3.1.1 §3.1.2.10). */
-export const MAX_KEEPALIVE_SECONDS = 1_200;
+const MAX_KEEPALIVE_SECONDS = 1_200;
 /** Of lobby and services; the client id of a device is its number. */
 const CLIENT_ID = /^[A-Za-z0-9-]{1,64}$/;
 

@@ -2,7 +2,7 @@
 import { Aedes, type AedesOptions, type PublishPacket } from "aedes";
 
 /** A peer that says nothing after its handshake is cut. */
-export const CONNECT_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 /** A peer that takes nothing for so long, while something waits for it, is cut. */
 const DRAIN_TIMEOUT_MS = 3_000;
 

@@ -31,7 +31,7 @@ export interface TlsContext {
   readonly onEvent: (event: GatewayEvent) => void;
 }
 
-export const HANDSHAKE_TIMEOUT_MS = 10_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long to wait after the fleet did not renew the certificate, and the least time between two renewals. */
 const RENEW_RETRY_MS = 60_000;
 /** One more than the verifier takes, so that it sees, and refuses, a longer chain. */

@@ -150,16 +150,17 @@ function handle(state: DeviceState, input: Input): Step {
 
 function receive(state: DeviceState, message: FleetMessage, atMs: number): Step {
   const { session, job, held, record } = state;
+  if (message.name === "document") {
+    // By whatever carrier, connected or not (P1).
+    const next = applyDocument(state, message.document);
+    return only(next === state ? state : { ...next, receiptOwed: true });
+  }
   if (!session) return only(state);
   switch (message.name) {
     case "role-notice":
       return only({ ...withoutJob(state), session: { ...session, role: message.value.role } });
     case "error":
       return only(afterError(state, message.value, atMs));
-    case "document": {
-      const next = applyDocument(state, message.document);
-      return only(next === state ? state : { ...next, receiptOwed: true });
-    }
     case "time": {
       const { nonce, time } = message.opened.value;
       if (job?.kind !== "time" || !equalBytes(job.nonce, nonce)) return only(state);

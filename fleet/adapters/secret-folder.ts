@@ -1,6 +1,6 @@
 /** Folders of secrets: made whole or not at all, and read only while nobody else can read them. */
 import { constants } from "node:fs";
-import { open, readdir, rm } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FILE_MODE, nodeDisk, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
 import { utf8 } from "../../protocol/bytes.js";
@@ -11,11 +11,13 @@ const MAX_SECRET_BYTES = 4096;
 /** Permission bits of everybody but the owner. */
 const OTHERS = 0o077;
 
-/** Writes all `files` (name, text), or none that counts: after a crash half way, the folder is not there. */
+/**
+ * Writes all `files` (name, text), or none that counts: after a crash half way the folder is not there yet,
+ * and the next try writes each of them anew.
+ */
 export async function createSecretFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
   const unfinished = `${folder}.new`;
   await onDisk(folder, async () => {
-    await rm(unfinished, { recursive: true, force: true }); // left by a crash
     for (const [name, text] of files) await writeFileAtomic(join(unfinished, name), utf8(text), FILE_MODE);
     await nodeDisk.rename(unfinished, folder);
     await nodeDisk.syncFolder(dirname(folder));

@@ -16,14 +16,19 @@ export function printLine(stream: NodeJS.WriteStream, text: string): void {
 /** Columns side by side. @param rows - the heading first. */
 export function printTable(stream: NodeJS.WriteStream, rows: readonly (readonly string[])[]): void {
   const clean = rows.map((row) => row.map(printable));
-  const widths = (clean[0] ?? []).map((_, i) => Math.max(...clean.map((row) => [...(row[i] ?? "")].length)));
+  const widths = (clean[0] ?? []).map((_, i) => Math.max(...clean.map((row) => widthOf(row[i] ?? ""))));
   for (const row of clean) {
     const cells = row.map((cell, i) => {
-      const padding = " ".repeat((widths[i] ?? 0) - [...cell].length);
+      const padding = " ".repeat((widths[i] ?? 0) - widthOf(cell));
       return coloured(stream, cell) + (i === row.length - 1 ? "" : padding);
     });
     stream.write(`${cells.join("  ")}\n`);
   }
+}
+
+/** In code points, which is near enough to the columns that a terminal takes. */
+function widthOf(text: string): number {
+  return Array.from(text).length;
 }
 
 /** Names and values of one thing, one a line. */

@@ -1,6 +1,7 @@
 /** What hostile and slow peers can do: be cut, and hold up nobody else. */
 import type { TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Broker } from "../../broker/gateway-broker.js";
 import { MAX_PACKET_BYTES } from "../../broker/packets.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { SyncRequest } from "../../protocol/sync.js";
@@ -98,4 +99,21 @@ describe("a service that stops reading", () => {
     await device.message(utf8("reply"));
     socket.destroy();
   });
+});
+
+test("a publisher is done, though a subscriber never is", { timeout: 5_000 }, async () => {
+  const broker = new Broker({});
+  await broker.listen();
+  const delivered = new Promise<void>((resolve) => {
+    broker.subscribe(
+      "app/#",
+      () => resolve(),
+      () => undefined,
+    ); // and never calls back
+  });
+  const packet = { cmd: "publish", topic: OWN, payload: "23.5", qos: 0, dup: false, retain: false } as const;
+  const error = await new Promise((resolve) => broker.publish(packet, resolve));
+  await delivered;
+  expect(error).toBeUndefined();
+  await new Promise<void>((resolve) => broker.close(resolve));
 });

@@ -66,6 +66,17 @@ test("P10: what the fleet knows counts, also before it has told this gateway", a
   await expect(device.publish(OWN)).rejects.toThrow("closed");
 });
 
+test("P10: the same for what it hears: everything but its own answers stops", async () => {
+  const device = await stage.device();
+  await device.subscribe(topics.all);
+  await device.message(utf8("beacon 1"));
+  stage.link.standings.delete(DEVICE);
+  stage.link.newBeacon(utf8("beacon 2"));
+  stage.link.push(DEVICE, utf8("directive"));
+  await device.message(utf8("directive"));
+  expect(device.received.map(({ payload }) => payload)).not.toContainEqual(utf8("beacon 2"));
+});
+
 test("a revoked device is told so, and cut; each time it asks it is told again", async () => {
   const device = await stage.device();
   stage.link.decide(DEVICE, { level: "revoked" });

@@ -19,11 +19,12 @@ async function serve(...args: Parameters<typeof serveFleet>): Promise<ServedFlee
 
 const numbers = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
-const hold = (who: readonly number[], level = "isolate") => ({
+const hold = (who: readonly number[], level = "isolate", reason = "reported stolen") => ({
   numbers: who,
   level,
-  reason: "reported stolen",
+  reason,
 });
+const latin1 = (body: unknown) => new Uint8Array(Buffer.from(JSON.stringify(body), "latin1"));
 type Body = NonNullable<RequestInit["body"]>;
 const REQUESTS = "/v1/quarantine/requests";
 const LIFTS = "/v1/quarantine/lifts";
@@ -115,6 +116,18 @@ describe("quarantine", () => {
     });
     expect((await get("/v1/devices/1")).body.level).toBe("none");
     expect(await approve(approver)).toMatchObject({ status: 409, body: { code: "conflict" } });
+  });
+
+  test("a device knows of a lift when it holds the release, not before", async () => {
+    const { post, get, approver, service } = await serve(1);
+    await post(REQUESTS, hold([1]));
+    const { body } = await post(LIFTS, { numbers: [1], reason: "found again" });
+    await post(`${REQUESTS}/${body.id}/approve`, { digest: body.digest }, approver);
+    await confirm(service, 1, 2);
+    expect((await get("/v1/devices/1")).body).toMatchObject({ level: "none", knows: "not-yet" });
+    await confirm(service, 1, 2, 3);
+    expect((await get("/v1/devices/1")).body.knows).toBe("confirmed");
+    expect((await get(`/v1/quarantine/${body.id}`)).body.devices).toMatchObject([{ state: "confirmed" }]);
   });
 
   test("an approval for another set of devices counts for nothing", async () => {
@@ -223,7 +236,7 @@ describe("bodies", () => {
     ["a form", { "content-type": "application/x-www-form-urlencoded" }, "numbers=1", 415],
     ["no JSON", JSON_TYPE, "{numbers:[1]}", 400],
     ["nothing", JSON_TYPE, "", 400],
-    ["bytes that are not UTF-8", JSON_TYPE, new Uint8Array([0x22, 0xff, 0x22]), 400],
+    ["bytes that are not UTF-8", JSON_TYPE, latin1(hold([1], "isolate", "gestohlen in Köln")), 400],
   ])("%s is refused", async (_, headers, body, status) => {
     await serve(1);
     expect((await send(headers, body)).status).toBe(status);

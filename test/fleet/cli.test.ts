@@ -92,7 +92,7 @@ test("a quarantine from request to status, by two people", async () => {
   expect(requested).toMatchObject({ exitCode: 0 });
   expect(JSON.parse(requested.stdout)).toMatchObject({ state: "in-force", requestedBy: "admin" });
 
-  const lifted = await daymark("quarantine", "lift", "21", "22", "--reason", "found again", "-j");
+  const lifted = await inProcess("quarantine", "lift", "21", "22", "--reason", "found again", "-j");
   expect(lifted).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("--as approver") });
   const { id, state } = JSON.parse(lifted.stdout);
   expect(state).toBe("awaiting-approval");
@@ -106,17 +106,17 @@ test("a quarantine from request to status, by two people", async () => {
   expect(approved).toMatchObject({ exitCode: 0, stdout: `approved ${id}: in-force\n` });
   expect(approved.stderr).toMatch(/21\s+isolate\s+waiting/); // what it approved was shown
   expect(fleet.service.view.devices.get(21)?.level).toBe("none");
-  expect(await daymark("quarantine", "approve", id, "--yes", "--as", "approver")).toMatchObject({
+  expect(await inProcess("quarantine", "approve", id, "--yes", "--as", "approver")).toMatchObject({
     exitCode: 5,
   });
 
   await confirm(fleet.service, 21, 2, 3);
-  const status = await daymark("quarantine", "status", id, "-j");
+  const status = await inProcess("quarantine", "status", id, "-j");
   expect(JSON.parse(status.stdout).devices).toMatchObject([
     { number: 21, state: "confirmed" },
     { number: 22, state: "issued" },
   ]);
-  expect((await daymark("quarantine", "status")).stdout).toContain("lift, leave at none");
+  expect((await inProcess("quarantine", "status")).stdout).toContain("lift, leave at none");
 });
 
 test("devices are listed in columns, with what to do next on stderr", async () => {

@@ -68,9 +68,8 @@ test.each([0o640, 0o604, 0o620, 0o601])("a key file with mode %o is refused, wit
 });
 
 test.each([
-  ["empty", () => ""],
   ["cut", (pem: string) => pem.slice(0, 120)],
-  ["another kind of file", () => "not a key"],
+  ["another kind of file", () => "-----BEGIN\nnot a key"],
 ])("a key file that is %s is refused, and not quoted", async (_, damage) => {
   await load();
   const path = join(keys, "root.pem");
@@ -78,6 +77,5 @@ test.each([
   await writeFile(path, damaged);
   const error = (await load().catch((thrown: unknown) => thrown)) as Error;
   expect(error).toMatchObject({ code: "storage-failed", message: expect.stringContaining("root") });
-  if (damaged !== "")
-    expect(`${error.message} ${String(error.cause)}`).not.toContain(damaged.split("\n")[1] ?? damaged);
+  expect(`${error.message} ${String(error.cause)}`).not.toContain(damaged.split("\n")[1]);
 });

@@ -17,7 +17,7 @@ import { type Deviation, deviations, type RawValue, sample } from "../vectors/de
 
 const TEXT = readFileSync(join(import.meta.dirname, "../../protocol/daymark.cddl"), "utf8");
 const CDDL = parseCddl(TEXT);
-const MESSAGES: readonly Message<never>[] = [...SIGNED_MESSAGES, ...PLAIN_MESSAGES];
+const MESSAGES: readonly Message<unknown>[] = [...SIGNED_MESSAGES, ...PLAIN_MESSAGES];
 
 /** Types that CDDL text defines by itself (RFC 8610 appendix D), as far as a message might be called so. */
 const PRELUDE =

@@ -1,6 +1,6 @@
 /** The main story: away for 400 days, and quarantine comes before the first word. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Aboard, device, Harbor, until } from "./harbor.js";
+import { type Aboard, DAY_MS, device, Harbor, until } from "./harbor.js";
 
 const text = (words: string) => new TextEncoder().encode(words);
 
@@ -15,6 +15,18 @@ afterEach(async () => {
 /** What the device did on the wire after coming back, in order. */
 function since(aboard: Aboard, from: number): readonly string[] {
   return aboard.events.slice(from).map((event) => event.type);
+}
+
+/** Days pass for a connected device, which syncs on each of them. */
+async function inTouch(aboard: Aboard, days: number): Promise<void> {
+  const leases = () =>
+    harbor.events.filter((e) => e.type === "lease-issued" && e.number === aboard.number).length;
+  for (let day = 0; day < days; day++) {
+    const before = leases();
+    harbor.clock.advance(DAY_MS);
+    await until(() => leases() > before, "the device syncs every day");
+    await harbor.speaking(aboard);
+  }
 }
 
 test("P9: a device is born, enrolls by itself and works", async () => {
@@ -91,9 +103,9 @@ test("P6: a lease that ran out holds the device back; only contact restores it, 
 
 test("renewal: at two thirds of its life a device gets a new LDevID without being asked", async () => {
   const camera = await harbor.working();
-  await harbor.passDays(19);
+  await inTouch(camera, 19);
   expect(harbor.events.filter(({ type }) => type === "certificate-issued")).toHaveLength(1);
-  await harbor.passDays(2);
+  await inTouch(camera, 2);
   const renewals = () => harbor.events.filter((e) => e.type === "certificate-issued" && e.via === "renew");
   await until(() => renewals().length === 1, "the device renewed");
   await harbor.speaking(camera);

@@ -59,10 +59,12 @@ export function deviations(cddl: Cddl, node: Node, value: RawValue, path = ""): 
       return [...integers([node], at), ...otherTypes("an integer", at)];
     case "choice": {
       if (node.types.every(isInteger)) return [...integers(node.types, at), ...otherTypes("an integer", at)];
-      const each = node.types.flatMap((type) =>
+      // The alternative that `value` is of comes first: what the others have in common with it is its own.
+      const types = node.types.toSorted((a, b) => Number(fits(b, value)) - Number(fits(a, value)));
+      const each = types.flatMap((type) =>
         deviations(cddl, type, fits(type, value) ? value : sample(cddl, type), path),
       );
-      return [...new Map(each.map((deviation) => [deviation.name, deviation])).values()];
+      return each.filter(({ name }, i) => each.findIndex((other) => other.name === name) === i);
     }
     case "control":
       return [...sizes(node, at), ...otherTypes(isText(node) ? "a text" : "a byte string", at)];

@@ -1,0 +1,162 @@
+/** A gateway that lies, and a device that lies: each meets the other guard (P1, P10, I3, I4). */
+import { connectAsync } from "mqtt";
+import { afterEach, expect, test } from "vitest";
+import type { FleetLink } from "../../fleet/link.js";
+import { Directive } from "../../protocol/directive.js";
+import { sealEnvelope } from "../../protocol/envelope.js";
+import { decodeFrame, encodeFrame, frameType } from "../../protocol/frame.js";
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { Release } from "../../protocol/release.js";
+import { SyncReply } from "../../protocol/sync.js";
+import { certificatesToPem } from "../../protocol/x509/pem.js";
+import { type Aboard, Harbor, softSigner, until } from "./harbor.js";
+
+let harbor: Harbor;
+afterEach(async () => {
+  await harbor.close();
+});
+const text = (words: string) => new TextEncoder().encode(words);
+const leases = () => harbor.events.filter(({ type }) => type === "lease-issued").length;
+
+/** Changes each sync reply on its way down; pushes nothing. */
+function changingReplies(change: (reply: SyncReply) => SyncReply, lying: () => boolean) {
+  return (link: FleetLink): FleetLink => ({
+    ...link,
+    handle: async (number, message) => {
+      const replies = await link.handle(number, message);
+      return replies.map((reply) => {
+        const isSync = reply[0] === 0x82 && frameType(reply) === SyncReply.type;
+        return isSync && lying() ? encodeFrame(SyncReply, change(decodeFrame(SyncReply, reply))) : reply;
+      });
+    },
+    standing: (number) => {
+      const standing = link.standing(number);
+      return standing && lying() ? { ...standing, level: "none" } : standing;
+    },
+    watch: (listener) => link.watch((change) => lying() || listener(change)),
+  });
+}
+
+test("I4: a gateway that accepts everything hears nothing from a held device", async () => {
+  let lying = false;
+  // It lets everyone in as `device` and takes any message, but passes on what the fleet says.
+  harbor = await Harbor.open({
+    tamper: changingReplies(
+      (reply) => reply,
+      () => lying,
+    ),
+  });
+  const camera = await harbor.working();
+  camera.radio.switch(false);
+  await harbor.hold([camera.number], "restrict");
+  lying = true;
+  void camera.device.publish("temperature", text("from a held camera")).catch(() => undefined);
+  camera.radio.switch(true);
+  const receipt = () =>
+    harbor.events.some((e) => e.type === "receipt-received" && e.held.level === "restrict");
+  await until(receipt, "the device applied and confirmed its quarantine");
+  expect(harbor.gateway.sessions().find(({ number }) => number === camera.number)?.role).toBe("device");
+  expect(harbor.messagesFrom(camera)).toEqual([]);
+});
+
+test("I3: a gateway that forwards the lease and drops the directive gains nothing", async () => {
+  let lying = false;
+  harbor = await Harbor.open({
+    tamper: changingReplies(
+      (reply) => ({ ...reply, documents: [] }),
+      () => lying,
+    ),
+  });
+  const camera = await harbor.working();
+  camera.radio.switch(false);
+  await harbor.hold([camera.number], "isolate");
+  lying = true;
+  const before = leases();
+  void camera.device.publish("temperature", text("from a held camera")).catch(() => undefined);
+  camera.radio.switch(true);
+  await until(() => leases() >= before + 2, "the device asked twice and got a lease each time");
+  expect(camera.events.filter((e) => e.type === "speak").at(-1)).toEqual({ type: "speak", allowed: false });
+  expect(harbor.messagesFrom(camera)).toEqual([]);
+});
+
+test("I3: a lease for a level that the device has not reached does not count", async () => {
+  let lying = false;
+  harbor = await Harbor.open({
+    tamper: changingReplies(
+      (reply) => ({ ...reply, documents: [] }),
+      () => lying,
+    ),
+  });
+  const camera = await harbor.working();
+  camera.radio.switch(false);
+  await harbor.release([camera.number], "none", "a release changes nothing here but must be known");
+  lying = true;
+  const before = leases();
+  camera.radio.switch(true);
+  await until(() => leases() >= before + 2, "the device asked twice and got a lease each time");
+  expect(camera.events.filter((e) => e.type === "speak").at(-1)).toEqual({ type: "speak", allowed: false });
+});
+
+/** Plain MQTT with a device's own key and certificate, and none of its firmware. */
+async function withoutFirmware(aboard: Required<Aboard>, publish: readonly string[]): Promise<number> {
+  const { chain, key } = aboard.device.tlsIdentity;
+  await harbor.stop(aboard);
+  const client = await connectAsync({
+    host: "127.0.0.1",
+    port: harbor.gateway.port,
+    protocol: "mqtts",
+    cert: certificatesToPem(...chain),
+    key: await aboard.keys.tlsKey(key),
+    rejectUnauthorized: false,
+    clientId: String(aboard.number),
+    protocolVersion: 4,
+    reconnectPeriod: 0,
+  });
+  let taken = 0;
+  const closed = new Promise<void>((done) => client.once("close", () => done()));
+  for (const topic of publish) {
+    const accepted = client.publishAsync(topic, "hello", { qos: 1 }).then(
+      () => taken++,
+      () => undefined,
+    );
+    await Promise.race([accepted, closed]);
+  }
+  await client.endAsync(true);
+  return taken;
+}
+
+test("P10: firmware that ignores its quarantine is not accepted by the gateway", async () => {
+  harbor = await Harbor.open();
+  const camera = await harbor.working();
+  await harbor.hold([camera.number], "restrict");
+  expect(await withoutFirmware(camera, [`app/${camera.number}/temperature`])).toBe(0);
+  expect(harbor.messagesFrom(camera)).toEqual([]);
+});
+
+test("P10: the same client is accepted once the device is free", async () => {
+  harbor = await Harbor.open();
+  const camera = await harbor.working();
+  await harbor.hold([camera.number], "restrict");
+  await harbor.release([camera.number]);
+  expect(await withoutFirmware(camera, [`app/${camera.number}/temperature`])).toBe(1);
+  await until(() => harbor.messagesFrom(camera).length === 1, "the observer sees it");
+});
+
+test("P1: a directive forged by a gateway is refused, and so is a release", async () => {
+  harbor = await Harbor.open();
+  const camera = await harbor.working();
+  const gatewayKey = softSigner();
+  const { fleetId } = harbor.service.trust;
+  const head = { subject: camera.number, version: [1, 50], level: "isolate", issuedAt: 0 } as const;
+  const directive = { ...head, reason: "forged", lowestGeneration: 1 };
+  camera.device.receive(sealEnvelope(Directive, directive, gatewayKey, fleetId, nodeCrypto));
+  // A role that exists, for a document that is not its own.
+  camera.device.receive(sealEnvelope(Directive, directive, harbor.keys.lease, fleetId, nodeCrypto));
+  camera.device.receive(
+    sealEnvelope(Release, { ...head, level: "restrict" }, harbor.keys.hold, fleetId, nodeCrypto),
+  );
+  const refused = () => camera.events.flatMap((e) => (e.type === "refused" ? [e.code] : []));
+  await until(() => refused().length === 3, "the device refused all three");
+  expect(refused()).toEqual(["wrong-key", "wrong-key", "wrong-key"]);
+  expect(camera.device.standing).toBe("none");
+});

@@ -1,0 +1,162 @@
+/** Every committed vector, through our code; good ones both ways, and all of them against the CDDL. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { nobleCrypto } from "../../protocol/adapters/noble-crypto.js";
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { fromHex, toHex } from "../../protocol/bytes.js";
+import { decodeCbor, encodeCbor } from "../../protocol/codec.js";
+import type { Crypto } from "../../protocol/crypto.js";
+import { openEnvelope, sealEnvelope } from "../../protocol/envelope.js";
+import { ProtocolError } from "../../protocol/errors.js";
+import { decodeFrame, encodeFrame } from "../../protocol/frame.js";
+import type { Message } from "../../protocol/schema.js";
+import { decodeForCddl, validate } from "../cddl/cddl.js";
+import { readDaymarkCddl, vectorFiles } from "./generate.js";
+import {
+  cborFromJson,
+  cborToJson,
+  type EnvelopeVector,
+  type FrameVector,
+  fromJson,
+  isError,
+  toJson,
+  type Vector,
+} from "./json.js";
+import { MESSAGES } from "./message-vectors.js";
+
+const CDDL = readDaymarkCddl();
+const COMMITTED = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".json"));
+
+function read<V extends Vector>(name: string): readonly V[] {
+  return JSON.parse(readFileSync(join(import.meta.dirname, name), "utf8")) as V[];
+}
+
+/** What our code says: the value, or its code. */
+function outcome(read: () => unknown, json: (value: never) => unknown = toJson): unknown {
+  try {
+    return json(read() as never);
+  } catch (error) {
+    if (error instanceof ProtocolError) return { error: error.code };
+    throw error;
+  }
+}
+
+function messageOf(name: string): Message<unknown> {
+  const found = MESSAGES.find((message) => message.name === name);
+  if (!found) throw new RangeError(`there is no message ${name}`);
+  return found;
+}
+
+/** True when the CDDL accepts the bytes as `rule`. */
+function fitsCddl(rule: string, bytes: Uint8Array): boolean {
+  let value: unknown;
+  try {
+    value = decodeForCddl(bytes);
+  } catch {
+    return false;
+  }
+  return validate(CDDL, rule, value) === undefined;
+}
+
+const bothWays = ({ want, oneWay }: Vector) => !isError(want) && !oneWay;
+
+test("the generator writes what is committed, byte for byte", () => {
+  const files = vectorFiles();
+  expect(COMMITTED.toSorted()).toEqual([...files.keys()].toSorted());
+  for (const [name, text] of files)
+    expect(readFileSync(join(import.meta.dirname, name), "utf8") === text, `${name}: npm run vectors`).toBe(
+      true,
+    );
+});
+
+test.each(COMMITTED)("%s has names of their own, and more bad vectors than good ones", (name) => {
+  const vectors = read(name);
+  const bad = vectors.filter(({ want }) => isError(want)).length;
+  expect(bad).toBeGreaterThan(vectors.length - bad);
+  expect(new Set(vectors.map((vector) => vector.name)).size).toBe(vectors.length);
+});
+
+describe("strict.json", () => {
+  test.each(read("strict.json"))("$name", (vector) => {
+    const bytes = fromHex(vector.hex);
+    expect(outcome(() => decodeCbor(bytes), cborToJson)).toEqual(vector.want);
+    if (!isError(vector.want)) expect(toHex(encodeCbor(cborFromJson(vector.want)))).toBe(vector.hex);
+  });
+});
+
+describe.each(MESSAGES)("vectors of $name:", (message) => {
+  const vectors = read(`${message.name}.json`);
+  test("decodes to the value or the code that stands there", () => {
+    for (const { name, hex, want } of vectors)
+      expect(
+        outcome(() => message.decode(fromHex(hex))),
+        name,
+      ).toEqual(want);
+  });
+  test("encodes to the same bytes", () => {
+    for (const { name, hex, want } of vectors.filter(bothWays))
+      expect(toHex(message.encode(fromJson(want as never))), name).toBe(hex);
+  });
+  test("is good where protocol/daymark.cddl says so", () => {
+    for (const { name, hex, want } of vectors)
+      expect(fitsCddl(message.name, fromHex(hex)), name).toBe(!isError(want));
+  });
+});
+
+describe("frame.json", () => {
+  const vectors = read<FrameVector>("frame.json");
+  test.each(vectors)("$name", ({ hex, message, want }) => {
+    expect(outcome(() => decodeFrame(messageOf(message), fromHex(hex)))).toEqual(want);
+  });
+  test("good ones encode to the same bytes, and fit protocol/daymark.cddl", () => {
+    for (const { name, hex, message, want } of vectors.filter(bothWays)) {
+      expect(toHex(encodeFrame(messageOf(message), fromJson(want as never))), name).toBe(hex);
+      expect(fitsCddl("frame", fromHex(hex)), name).toBe(true);
+    }
+  });
+  test("no bad one fits, unless it is another message's frame", () => {
+    const fitting = vectors.filter(({ hex, want }) => isError(want) && fitsCddl("frame", fromHex(hex)));
+    expect(fitting.map(({ want }) => want)).toEqual(fitting.map(() => ({ error: "unknown-type" })));
+  });
+});
+
+describe.each([
+  ["node", nodeCrypto],
+  ["noble", nobleCrypto],
+] as const)("envelope.json with %s", (_name, crypto: Crypto) => {
+  const vectors = read<EnvelopeVector>("envelope.json");
+  const keysOf = ({ keys }: EnvelopeVector) =>
+    keys.map(({ algorithm, publicKey }) => ({ algorithm, bytes: fromHex(publicKey.hex) }));
+
+  test.each(vectors)("$name", (vector) => {
+    const { hex, message, fleetId, want } = vector;
+    const opened = () =>
+      openEnvelope(messageOf(message), fromHex(hex), keysOf(vector), fromHex(fleetId.hex), crypto).value;
+    expect(outcome(opened)).toEqual(want);
+  });
+});
+
+describe("envelope.json, sealed again", () => {
+  const vectors = read<EnvelopeVector>("envelope.json");
+  test.each(vectors.filter(({ signer }) => signer))("$name", ({ hex, message, fleetId, want, signer }) => {
+    const key = { algorithm: signer!.algorithm, secret: fromHex(signer!.secret.hex) };
+    const holder = {
+      publicKey: nobleCrypto.publicKey(key),
+      sign: (bytes: Uint8Array) => nobleCrypto.sign(key, bytes),
+    };
+    const fleet = fromHex(fleetId.hex);
+    const sealed = sealEnvelope(messageOf(message), fromJson(want as never), holder, fleet, nobleCrypto);
+    expect(toHex(sealed)).toBe(hex);
+  });
+  test("all that are not malformed as CBOR or COSE fit protocol/daymark.cddl, and no other", () => {
+    const fits = vectors.map(({ name, hex }) => ({ name, fits: fitsCddl("envelope", fromHex(hex)) }));
+    const schema = new Set(["wrong-key", "bad-signature"]);
+    expect(fits).toEqual(
+      vectors.map(({ name, want, message }) => ({
+        name,
+        fits: !isError(want) || schema.has(want.error) || message !== "directive",
+      })),
+    );
+  });
+});
