@@ -158,6 +158,7 @@ function receive(state: DeviceState, message: FleetMessage, atMs: number): Step 
   if (!session) return only(state);
   switch (message.name) {
     case "role-notice":
+      if (message.value.role === session.role) return only(state);
       return only({ ...withoutJob(state), session: { ...session, role: message.value.role } });
     case "error":
       return only(afterError(state, message.value, atMs));

@@ -86,9 +86,8 @@ async function ended(child: ChildProcess) {
 }
 
 test("a quarantine from request to status, by two people", async () => {
-  const requested = await daymark(
-    ...["quarantine", "request", "21", "22", "--level", "isolate", "--reason", "reported stolen", "-j"],
-  );
+  const held = ["21", "22", "--level", "isolate", "--reason", "reported stolen"];
+  const requested = await daymark("quarantine", "request", ...held, "-j");
   expect(requested).toMatchObject({ exitCode: 0 });
   expect(JSON.parse(requested.stdout)).toMatchObject({ state: "in-force", requestedBy: "admin" });
 
@@ -191,9 +190,8 @@ describe("how a command ends", () => {
       stderr: expect.stringContaining("chmod 600"),
     });
     const other = await temporaryFolder();
-    const stranger = await openFleet({
-      ...{ folder: other.path, clock: systemClock, crypto: nodeCrypto, entropy },
-    });
+    const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
+    const stranger = await openFleet({ folder: other.path, ...parts });
     const denied = await inProcess("device", "list", "--token-file", join(other.path, "tokens/admin"));
     expect(denied).toMatchObject({ exitCode: 4, stderr: expect.stringContaining("unauthenticated") });
     await stranger.close();

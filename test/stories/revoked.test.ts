@@ -3,11 +3,12 @@ import { connectAsync } from "mqtt";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { toHex } from "../../protocol/bytes.js";
-import { RenewRequest, ReturnRequest } from "../../protocol/certify.js";
-import { keyProof } from "../../protocol/certify.js";
-import { sealEnvelope } from "../../protocol/envelope.js";
+import { keyProof, RenewRequest, ReturnRequest } from "../../protocol/certify.js";
+import { prepareEnvelope } from "../../protocol/envelope.js";
 import { decodeFrame, frameType } from "../../protocol/frame.js";
 import { ErrorReply, RoleNotice } from "../../protocol/notice.js";
+import { frontDoor } from "../../fleet/front-door.js";
+import type { Message } from "../../protocol/schema.js";
 import { openDocument } from "../../protocol/authority.js";
 import { Release } from "../../protocol/release.js";
 import { SyncReply, SyncRequest } from "../../protocol/sync.js";
@@ -64,8 +65,7 @@ test("P9: a revoked device is told so, each time it asks, by a document that pro
     if (!publicKey) throw new Error("the device has this key");
     return publicKey;
   };
-  const sealed = async <T>(message: Parameters<typeof sealEnvelope<T>>[0], value: T, name: string) => {
-    const { prepareEnvelope } = await import("../../protocol/envelope.js");
+  const sealed = async <T>(message: Message<T>, value: T, name: string) => {
     const unsigned = prepareEnvelope(message, value, await by(name), fleetId, nodeCrypto);
     return unsigned.finish(await camera.keys.sign(name, unsigned.toBeSigned));
   };
@@ -74,7 +74,7 @@ test("P9: a revoked device is told so, each time it asks, by a document that pro
   const sync = () =>
     sealed(SyncRequest, { subject: camera.number, nonce: entropy(16), holds, maxReplyBytes: 16_384 }, key);
   const replacement = softSigner();
-  const certify = async (message: typeof RenewRequest, name: string) => {
+  const certify = async (message: Message<RenewRequest>, name: string) => {
     const nonce = entropy(16);
     const proof = replacement.sign(keyProof(fleetId, camera.number, nonce, replacement.publicKey));
     return sealed(message, { subject: camera.number, nonce, publicKey: replacement.publicKey, proof }, name);
@@ -104,7 +104,6 @@ test("P9: a revoked device is told so, each time it asks, by a document that pro
   expect(codes).toEqual(["revoked", "revoked"]);
   // Past the gateway it is the fleet that says no.
   for (const message of [await certify(RenewRequest, key), await certify(ReturnRequest, "idevid")]) {
-    const { frontDoor } = await import("../../fleet/front-door.js");
     const [answer] = await frontDoor(harbor.service).handle(camera.number, message);
     expect(decodeFrame(ErrorReply, answer ?? new Uint8Array()).code).toBe("revoked");
   }
@@ -116,8 +115,6 @@ test("a held device is refused a certificate and told why", async () => {
   const { fleetId } = harbor.service.trust;
   await camera.device.close();
   await harbor.hold([camera.number], "restrict");
-  const { frontDoor } = await import("../../fleet/front-door.js");
-  const { prepareEnvelope } = await import("../../protocol/envelope.js");
   const publicKey = await camera.keys.publicKey("idevid");
   if (!publicKey) throw new Error("every device has it");
   const replacement = softSigner();

@@ -78,7 +78,7 @@ function vectorsFor(algorithm: Algorithm): readonly EnvelopeVector[] {
     return parts.whole([bodyProtected, parts.unprotected, parts.payload, signature]);
   };
   const flipped = (bytes: Uint8Array, at: number) => bytes.map((byte, i) => (i === at ? byte ^ 1 : byte));
-  const reason = PAYLOAD.length - 8; // inside the reason or the time: still well-formed
+  const lastByte = PAYLOAD.length - 1; // of the time: still a directive
 
   const vector = (
     name: string,
@@ -179,7 +179,7 @@ function vectorsFor(algorithm: Algorithm): readonly EnvelopeVector[] {
     ["opened in another fleet", seal(), "bad-signature", { fleetId: { hex: toHex(OTHER_FLEET) } }],
     ["a bit of the signature", seal({ signature: (signature) => flipped(signature, 5) }), "bad-signature"],
     ["a bit of S", seal({ signature: (signature) => flipped(signature, 40) }), "bad-signature"],
-    ["a bit of the payload", seal({ whole: ([a, b, c, d]) => cbor(new Tagged(18, [a, b, flipped(c as Uint8Array, reason), d])) }), "bad-signature"], // prettier-ignore
+    ["a bit of the payload", seal({ whole: ([a, b, c, d]) => cbor(new Tagged(18, [a, b, flipped(c as Uint8Array, lastByte), d])) }), "bad-signature"], // prettier-ignore
     ["signature of zeros", seal({ signature: () => new Uint8Array(64) }), "bad-signature"],
     ["S beyond the order", seal({ signature: (signature) => withS(signature, (s) => s + ORDER[algorithm]) }), "bad-signature"], // prettier-ignore
     ["halves of the signature swapped", seal({ signature: (signature) => concatBytes(signature.slice(32), signature.slice(0, 32)) }), "bad-signature"], // prettier-ignore

@@ -1,5 +1,5 @@
 /**
- * Good values of every message: one with the least in it, one as a fleet would send it. Names, keys and
+ * Good values of every message, from the least that can stand in it to the `full` one. Names, keys and
  * times are made up and the same in every run.
  */
 import { nobleCrypto } from "../../protocol/adapters/noble-crypto.js";
@@ -65,7 +65,7 @@ export const examples: Examples = {
       issuers: [{ purpose: "device", certificate: der("device CA") }],
       freshness: [],
     },
-    usual: {
+    full: {
       version: 2,
       name: "Tidewater",
       roles: [
@@ -124,7 +124,7 @@ export const examples: Examples = {
   },
   release: {
     usual: { subject: 4711, version: [1, 8], level: "none", issuedAt: NOW },
-    "with alarms": {
+    full: {
       subject: 4711,
       version: [1, 9],
       level: "observe",
@@ -172,7 +172,7 @@ export const examples: Examples = {
       index: 0,
       bornAt: NOW,
     },
-    next: {
+    full: {
       subject: 4712,
       hardwareId,
       model,
@@ -202,7 +202,7 @@ export const examples: Examples = {
       maxReplyBytes: 16_384,
       health: { uptimeSeconds: 86_400, heldBack: 0 },
     },
-    "with alarms": {
+    full: {
       subject: 4711,
       nonce,
       holds,
@@ -234,6 +234,7 @@ export const examples: Examples = {
   "sync-reply": {
     "nothing new": { nonce, lease: sealed("lease"), documents: [] },
     "no lease": { nonce, documents: [sealed("directive")] },
+    full: { nonce, lease: sealed("lease"), documents: [sealed("directive"), sealed("release")] },
   },
   error: {
     least: { code: "malformed" },

@@ -1,4 +1,4 @@
-/** One file of vectors for each message: the examples, and what differs from one of them in one place. */
+/** One file of vectors for each message: the examples, and what differs from the fullest in one place. */
 import { encode, rfc8949EncodeOptions } from "cborg";
 import { toHex } from "../../protocol/bytes.js";
 import { PLAIN_MESSAGES, SIGNED_MESSAGES } from "../../protocol/messages.js";
@@ -16,7 +16,8 @@ export function messageVectors(cddl: Cddl, message: Message<unknown>): readonly 
     examples[message.name as keyof typeof examples],
   );
   const good = named.map(([name, value]) => vector(name, message.encode(value), toJson(value)));
-  const [basis, value] = named.find(([name]) => name === "usual") ?? named[0]!;
+  const [basis, value] =
+    ["full", "usual"].flatMap((word) => named.filter(([name]) => name === word))[0] ?? named[0]!;
   const rule = cddl.get(message.name);
   if (!rule) throw new RangeError(`protocol/daymark.cddl has no rule ${message.name}`);
   const different = deviations(cddl, rule, decodeForCddl(message.encode(value))).filter(shown);

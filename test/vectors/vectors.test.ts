@@ -149,14 +149,10 @@ describe("envelope.json, sealed again", () => {
     const sealed = sealEnvelope(messageOf(message), fromJson(want as never), holder, fleet, nobleCrypto);
     expect(toHex(sealed)).toBe(hex);
   });
-  test("all that are not malformed as CBOR or COSE fit protocol/daymark.cddl, and no other", () => {
-    const fits = vectors.map(({ name, hex }) => ({ name, fits: fitsCddl("envelope", fromHex(hex)) }));
-    const schema = new Set(["wrong-key", "bad-signature"]);
-    expect(fits).toEqual(
-      vectors.map(({ name, want, message }) => ({
-        name,
-        fits: !isError(want) || schema.has(want.error) || message !== "directive",
-      })),
-    );
+  test("those that only key or signature speak against fit protocol/daymark.cddl, and no other bad one", () => {
+    for (const { name, hex, want } of vectors.filter(({ message }) => message === "directive"))
+      expect(fitsCddl("envelope", fromHex(hex)), name).toBe(
+        !isError(want) || ["wrong-key", "bad-signature"].includes(want.error),
+      );
   });
 });
