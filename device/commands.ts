@@ -168,6 +168,8 @@ function wordsFor(
       return `level ${event.before} -> ${event.level}`;
     case "connected":
       return event.door === "lobby" ? "connected to the lobby, to learn the time" : "connected";
+    case "leased":
+      return `in touch: lease until ${new Date(event.goodUntil * 1000).toISOString()}`;
     case "speak":
       return event.allowed ? "may speak" : "must not speak";
     case "refused":

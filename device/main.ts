@@ -33,6 +33,8 @@ export type DeviceEvent =
   | { readonly type: "level"; readonly level: Level; readonly before: Level }
   | { readonly type: "connected"; readonly door: Door["name"] }
   | { readonly type: "disconnected" }
+  /** Fresh contact: a lease was accepted and stored. `goodUntil`: fleet time, Unix seconds. */
+  | { readonly type: "leased"; readonly goodUntil: number }
   /** May application messages be sent? */
   | { readonly type: "speak"; readonly allowed: boolean }
   /** Bytes that did not prove themselves; nothing of them was used. */
@@ -229,6 +231,7 @@ class RunningDevice implements Device {
     const pending = [happening];
     for (let next = pending.shift(); next && !this.#stopped; next = pending.shift()) {
       const input = { ...next, atMs: clock.nowMs(), entropy: entropy(32) } as Input;
+      const { lease } = this.#state.held;
       const { state, effects } = step(this.#state, input);
       this.#state = state;
       if (state.session?.synced) this.#attempt = 0;
@@ -236,6 +239,8 @@ class RunningDevice implements Device {
         const answer = await this.#carryOut(effect);
         if (answer) pending.push(answer);
       }
+      const leased = state.held.lease;
+      if (leased && leased !== lease) this.#emit({ type: "leased", goodUntil: leased.value.goodUntil });
     }
   }
 

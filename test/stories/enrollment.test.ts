@@ -111,7 +111,10 @@ test("P4: the fleet is killed after it committed and before it answered: the ret
     () => harbor.gatewayEvents.some((e) => e.type === "refused" && e.code === "fleet-unreachable"),
     "it is lost",
   );
-  harbor.clock.advance(60_000); // the gateway asked for a pause
+  await until(() => {
+    harbor.clock.advance(1_000); // the gateway asks for a pause
+    return aboard.events.some((event) => event.type === "leased");
+  }, "the device came through");
   await harbor.speaking(aboard);
   expect(loseReplies).toBe(0);
   expect(identities(aboard)).toBe(1);
