@@ -5,7 +5,7 @@ import { type ActView, type DeviceView, directiveVersion, type FleetView, releas
 import { knowsOf } from "./devices.js";
 import { optionalTimestamp, type Timestamp } from "./json.js";
 
-export type ActState =
+type ActState =
   /** Nothing is issued to this device: the act waits for its approval. */
   | "waiting"
   /** Signed and on its way; the device has not said that it holds it, and may be dark. */

@@ -12,7 +12,7 @@ import { Problem, problemResponse } from "./problem.js";
 import { quarantineRoutes } from "./quarantine.js";
 
 /** `GET /v1/fleet`. */
-export interface FleetResource {
+interface FleetResource {
   /** 32 hex digits. */
   readonly id: string;
   readonly name: string;

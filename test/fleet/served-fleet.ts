@@ -45,7 +45,7 @@ export async function confirm(service: FleetService, number: number, directive: 
   await service.request({ type: "receipt", number, counter, held }, `device/${number}`);
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly type: string | null;

@@ -1,6 +1,6 @@
 /** The guard runner must itself be able to fail: what counts as red, and which patches do not fit. */
 import { describe, expect, test } from "vitest";
-import type { Guard } from "./guards.js";
+import type { Guard } from "./guard.js";
 import { notGreen, notRed, patched, type Report } from "./judge.js";
 
 const guard: Guard = {

@@ -1,5 +1,5 @@
 /** Pure part of the guard runner: apply a patch, and read from vitest's JSON report what the test said. */
-import type { Guard } from "./guards.js";
+import type { Guard } from "./guard.js";
 
 /** The part of vitest's JSON report that we read. */
 export interface Report {

@@ -3,7 +3,8 @@
  * source and demands that its test goes red. Shipped code has no switch for this.
  */
 import { parseArgs } from "node:util";
-import { guards, type Guard } from "./guards.js";
+import type { Guard } from "./guard.js";
+import { guards } from "./guards.js";
 import { notGreen, notRed, patched } from "./judge.js";
 import { Workbench } from "./workbench.js";
 

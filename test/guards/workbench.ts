@@ -10,6 +10,8 @@ const ROOT = join(import.meta.dirname, "../..");
 const NOT_SOURCE = new Set(["node_modules", "dist", "coverage", "daymark-data", ".git"]);
 /** A vitest run that takes longer is killed and counts as no answer. */
 const RUN_LIMIT_MS = 300_000;
+/** Without its guard a test may wait for what never comes; the same shorter wait holds for the unpatched run. */
+const ENVIRONMENT = { ...process.env, DAYMARK_TEST_PATIENCE_MS: "4000" };
 
 export class Workbench {
   readonly #folder = mkdtempSync(join(tmpdir(), "daymark-guards-"));
@@ -53,7 +55,12 @@ export class Workbench {
 /** Resolves with all output when the process ends, whatever its exit code. */
 function node(cwd: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd, timeout: RUN_LIMIT_MS, killSignal: "SIGKILL" });
+    const child = spawn(process.execPath, args, {
+      cwd,
+      env: ENVIRONMENT,
+      timeout: RUN_LIMIT_MS,
+      killSignal: "SIGKILL",
+    });
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));
     child.stderr.on("data", (chunk) => (output += chunk));

@@ -34,7 +34,7 @@ import { certificatesToPem } from "../../protocol/x509/pem.js";
 export const entropy = (size: number): Uint8Array => new Uint8Array(randomBytes(size));
 export const DAY_MS = 86_400_000;
 /** A condition that is not met by then fails with its own words, well before the test runner gives up. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = Number(process.env["DAYMARK_TEST_PATIENCE_MS"] ?? 15_000);
 
 /** A key whose private half stays in this closure. */
 export function softSigner(algorithm: Algorithm = "ES256"): Signer {

@@ -145,7 +145,11 @@ function badSigner(by: Forge): readonly Bad[] {
     given("a bit of R", flipped(5), "bad-signature"),
     given("a bit of S", flipped(40), "bad-signature"),
     given("signature of zeros", () => new Uint8Array(64), "bad-signature"),
-    given("S beyond the order", withS((s, order) => s + order), "bad-signature"), // prettier-ignore
+    given(
+      "S beyond the order",
+      withS((s, order) => s + order),
+      "bad-signature",
+    ),
     given("R and S swapped", (of) => concatBytes(of.slice(32), of.slice(0, 32)), "bad-signature"),
     given("signature of 63 bytes", (of) => of.slice(1), "malformed"),
     given("signature of 65 bytes", (of) => concatBytes(of, ZERO), "malformed"),

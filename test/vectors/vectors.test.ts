@@ -1,6 +1,4 @@
 /** Every committed vector, through our code; good ones both ways, and all of them against the CDDL. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nobleCrypto } from "../../protocol/adapters/noble-crypto.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
@@ -24,18 +22,14 @@ import {
   type Vector,
 } from "./json.js";
 import { MESSAGES } from "./message-vectors.js";
+import { readVectors, VECTOR_FILES, vectorText } from "./read.js";
 
 const CDDL = readDaymarkCddl();
-const COMMITTED = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".json"));
-
-function read<V extends Vector>(name: string): readonly V[] {
-  return JSON.parse(readFileSync(join(import.meta.dirname, name), "utf8")) as V[];
-}
 
 /** What our code says: the value, or its code. */
-function outcome(read: () => unknown, json: (value: never) => unknown = toJson): unknown {
+function outcome(run: () => unknown, json: (value: never) => unknown = toJson): unknown {
   try {
-    return json(read() as never);
+    return json(run() as never);
   } catch (error) {
     if (error instanceof ProtocolError) return { error: error.code };
     throw error;
@@ -63,22 +57,19 @@ const bothWays = ({ want, oneWay }: Vector) => !isError(want) && !oneWay;
 
 test("the generator writes what is committed, byte for byte", () => {
   const files = vectorFiles();
-  expect(COMMITTED.toSorted()).toEqual([...files.keys()].toSorted());
-  for (const [name, text] of files)
-    expect(readFileSync(join(import.meta.dirname, name), "utf8") === text, `${name}: npm run vectors`).toBe(
-      true,
-    );
+  expect(VECTOR_FILES.toSorted()).toEqual([...files.keys()].toSorted());
+  for (const [name, text] of files) expect(vectorText(name) === text, `${name}: npm run vectors`).toBe(true);
 });
 
-test.each(COMMITTED)("%s has names of their own, and more bad vectors than good ones", (name) => {
-  const vectors = read(name);
+test.each(VECTOR_FILES)("%s has names of their own, and more bad vectors than good ones", (name) => {
+  const vectors = readVectors(name);
   const bad = vectors.filter(({ want }) => isError(want)).length;
   expect(bad).toBeGreaterThan(vectors.length - bad);
   expect(new Set(vectors.map((vector) => vector.name)).size).toBe(vectors.length);
 });
 
 describe("strict.json", () => {
-  test.each(read("strict.json"))("$name", (vector) => {
+  test.each(readVectors("strict.json"))("$name", (vector) => {
     const bytes = fromHex(vector.hex);
     expect(outcome(() => decodeCbor(bytes), cborToJson)).toEqual(vector.want);
     if (!isError(vector.want)) expect(toHex(encodeCbor(cborFromJson(vector.want)))).toBe(vector.hex);
@@ -86,7 +77,7 @@ describe("strict.json", () => {
 });
 
 describe.each(MESSAGES)("vectors of $name:", (message) => {
-  const vectors = read(`${message.name}.json`);
+  const vectors = readVectors(`${message.name}.json`);
   test("decodes to the value or the code that stands there", () => {
     for (const { name, hex, want } of vectors)
       expect(
@@ -105,7 +96,7 @@ describe.each(MESSAGES)("vectors of $name:", (message) => {
 });
 
 describe("frame.json", () => {
-  const vectors = read<FrameVector>("frame.json");
+  const vectors = readVectors<FrameVector>("frame.json");
   test.each(vectors)("$name", ({ hex, message, want }) => {
     expect(outcome(() => decodeFrame(messageOf(message), fromHex(hex)))).toEqual(want);
   });
@@ -125,7 +116,7 @@ describe.each([
   ["node", nodeCrypto],
   ["noble", nobleCrypto],
 ] as const)("envelope.json with %s", (_name, crypto: Crypto) => {
-  const vectors = read<EnvelopeVector>("envelope.json");
+  const vectors = readVectors<EnvelopeVector>("envelope.json");
   const keysOf = ({ keys }: EnvelopeVector) =>
     keys.map(({ algorithm, publicKey }) => ({ algorithm, bytes: fromHex(publicKey.hex) }));
 
@@ -138,7 +129,7 @@ describe.each([
 });
 
 describe("envelope.json, sealed again", () => {
-  const vectors = read<EnvelopeVector>("envelope.json");
+  const vectors = readVectors<EnvelopeVector>("envelope.json");
   test.each(vectors.filter(({ signer }) => signer))("$name", ({ hex, message, fleetId, want, signer }) => {
     const key = { algorithm: signer!.algorithm, secret: fromHex(signer!.secret.hex) };
     const holder = {

@@ -179,6 +179,7 @@ describe("refused", () => {
     ["leaf", "signed by a stranger with the CA's name", [issued(impostor, "ldevid")]],
     ["leaf", "signed by the CA's key under another name", [issued(renamed, "ldevid")]],
     ["leaf", "the signature of another certificate", [withSignatureOf(certificate, second.certificate)]],
+    ["leaf", "one bit of the signature changed", [withLastBitChanged(certificate)]],
     ["leaf", "a byte behind the certificate", [concatBytes(certificate, Uint8Array.of(0))]],
     ["leaf", "two certificates in one", [concatBytes(certificate, certificate)]],
     ["leaf", "no bytes", [new Uint8Array()]],
@@ -196,6 +197,10 @@ describe("refused", () => {
   function underStationOf(ca: Member): Uint8Array[] {
     const wrong = fleet.member("station 7", profile.station, ca);
     return [issued(wrong, "idevid"), wrong.certificate];
+  }
+
+  function withLastBitChanged(victim: Uint8Array): Uint8Array {
+    return Uint8Array.from(victim, (byte, i) => (i === victim.length - 1 ? byte ^ 1 : byte)); // still DER
   }
 
   function withSignatureOf(victim: Uint8Array, donor: Uint8Array): Uint8Array {

@@ -111,6 +111,9 @@ const approve = buildCommand<ApproveFlags, [string], CliContext>({
     const shown = await detailOf(client, actId);
     printAct(stderr, shown);
     printDevices(stderr, shown.devices);
+    if (shown.state !== "awaiting-approval") {
+      throw new CliError(EXIT.conflict, `this request is ${shown.state}: there is nothing to approve`);
+    }
     if (!flags.yes && !stdin.isTTY) {
       throw new CliError(EXIT.usage, "nobody can be asked here; look at the devices above, then add --yes");
     }

@@ -1,0 +1,206 @@
+/**
+ * Our codec against cborg, which shares no code with it: whatever we accept, cborg accepts as the same
+ * value and we write again to the same bytes; whatever cborg accepts inside the profile, so do we.
+ */
+import { encode, rfc8949EncodeOptions } from "cborg";
+import fc from "fast-check";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { concatBytes, equalBytes, fromHex, toHex } from "../../protocol/bytes.js";
+import { type CborValue, decodeCbor, encodeCbor } from "../../protocol/codec.js";
+import { ProtocolError } from "../../protocol/errors.js";
+import { MAX_CBOR_BYTES, MAX_CBOR_DEPTH } from "../../protocol/strict.js";
+import { decodeForCddl } from "../cddl/cddl.js";
+import { readVectors, VECTOR_FILES } from "../vectors/read.js";
+
+const SEED = 20190601;
+const INPUTS = 200_000;
+/** Fewer accepted inputs than this share would mean that the comparison compares nothing. */
+const LEAST_ACCEPTED = 1 / 50;
+
+/** Undefined when refused. @throws whatever is not a ProtocolError. */
+function ours(bytes: Uint8Array): CborValue | undefined {
+  try {
+    return decodeCbor(bytes);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+function cborgs(bytes: Uint8Array): unknown {
+  try {
+    return decodeForCddl(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** True for what the profile holds: see protocol/strict.ts. */
+function inProfile(value: unknown, depth = 0): boolean {
+  if (typeof value === "boolean" || typeof value === "string" || value instanceof Uint8Array) return true;
+  if (typeof value === "number") return Number.isSafeInteger(value);
+  const nested = (items: Iterable<unknown>) =>
+    depth < MAX_CBOR_DEPTH && [...items].every((item) => inProfile(item, depth + 1));
+  if (Array.isArray(value)) return nested(value);
+  return value instanceof Map && [...value.keys()].every(Number.isSafeInteger) && nested(value.values());
+}
+
+function same(a: unknown, b: unknown): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return equalBytes(a, b);
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, i) => same(item, b[i]));
+  if (a instanceof Map && b instanceof Map)
+    return a.size === b.size && [...a].every(([key, item]) => b.has(key) && same(item, b.get(key)));
+  return a === b;
+}
+
+/** At the start of a text, cborg takes it away; to us it is a character like any other. */
+const BYTE_ORDER_MARK = "efbbbf";
+
+/** What is wrong about these bytes, if anything. */
+function difference(bytes: Uint8Array): string | undefined {
+  const mine = ours(bytes);
+  const theirs = cborgs(bytes);
+  if (mine === undefined) return inProfile(theirs) ? "cborg accepts, we do not" : undefined;
+  if (!equalBytes(encodeCbor(mine), bytes)) return "encodes to other bytes";
+  if (theirs === undefined && toHex(bytes).includes(BYTE_ORDER_MARK)) return undefined;
+  return same(mine, theirs) ? undefined : "cborg reads another value";
+}
+
+const integers = fc.oneof(
+  fc.integer(),
+  fc.maxSafeInteger(),
+  fc.constantFrom(
+    ...[8, 16, 31, 32, 52].flatMap((bits) => [2 ** bits - 1, 2 ** bits, -(2 ** bits), -1 - 2 ** bits]),
+  ),
+);
+const { value: values } = fc.letrec<{ value: CborValue }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: MAX_CBOR_DEPTH - 1, depthIdentifier: "nesting" },
+    integers,
+    fc.boolean(),
+    fc.string({ unit: "binary", maxLength: 80 }),
+    fc.uint8Array({ maxLength: 300 }),
+    fc.array(tie("value"), { maxLength: 30, depthIdentifier: "nesting" }),
+    fc
+      .uniqueArray(fc.tuple(integers, tie("value")), {
+        maxLength: 30,
+        selector: ([key]) => key,
+        depthIdentifier: "nesting",
+      })
+      .map((entries) => new Map(entries)),
+  ),
+}));
+
+test("what we encode is what cborg encodes, and decodes to the same value", () => {
+  const property = fc.property(values, (value) => {
+    const bytes = encodeCbor(value);
+    expect(toHex(bytes)).toBe(toHex(encode(value, rfc8949EncodeOptions)));
+    expect(same(decodeCbor(bytes), value)).toBe(true);
+  });
+  fc.assert(property, { seed: SEED, numRuns: 2_000 });
+});
+
+/** Good items of all kinds, to be altered. */
+const corpus = VECTOR_FILES.flatMap((name) =>
+  readVectors(name)
+    .filter(({ hex }) => hex.length <= 1000)
+    .map(({ hex }) => fromHex(name === "envelope.json" ? hex.slice(2) : hex)),
+);
+
+/** Small and repeatable (mulberry32): a million numbers must cost nothing. @returns below `limit`. */
+function generator(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % limit;
+  };
+}
+
+/** Initial bytes at which something begins or ends in the encoding. */
+const EDGES = fromHex(
+  "00171819 1a1b1c1f2037 38394041575f60787f80819fa0a1bfc0d2f4f5f6f7f8f9ff".replaceAll(" ", ""),
+);
+
+function altered(next: (limit: number) => number): Uint8Array {
+  const pick = () => corpus[next(corpus.length)]!;
+  let bytes = pick();
+  for (let count = 1 + next(3); count > 0; count--) {
+    const at = next(bytes.length + 1);
+    const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)];
+    const edge = Uint8Array.of(EDGES[next(EDGES.length)]!);
+    const other = pick();
+    const ways = [
+      () =>
+        concatBytes(
+          before,
+          after.map((byte, i) => (i === 0 ? byte ^ (1 << next(8)) : byte)),
+        ),
+      () => concatBytes(before, edge, after.subarray(1)),
+      () => concatBytes(before, edge, after),
+      () => concatBytes(before, after.subarray(1 + next(3))),
+      () => concatBytes(before, other.subarray(next(other.length + 1))),
+      () => before,
+      () => Uint8Array.of(...EDGES.subarray(next(EDGES.length)), next(256)),
+    ];
+    bytes = ways[next(ways.length)]!();
+  }
+  return bytes;
+}
+
+test(`P1: ${INPUTS} altered items are read as cborg reads them, or refused with a ProtocolError`, () => {
+  const next = generator(SEED);
+  let accepted = 0;
+  const { stackTraceLimit } = Error;
+  onTestFinished(() => void (Error.stackTraceLimit = stackTraceLimit));
+  Error.stackTraceLimit = 0; // most are refused: half the time would go into stacks that nobody reads
+  for (let i = 0; i < INPUTS; i++) {
+    const bytes = altered(next);
+    const problem = difference(bytes);
+    if (problem) expect.fail(`${problem}: ${toHex(bytes)} (input ${i} of seed ${SEED})`);
+    if (ours(bytes) !== undefined) accepted++;
+  }
+  expect(accepted / INPUTS).toBeGreaterThan(LEAST_ACCEPTED);
+});
+
+test("P1: random bytes, short enough to be good now and then", () => {
+  const property = fc.property(fc.uint8Array({ maxLength: 6 }), (bytes) => {
+    expect(difference(bytes)).toBeUndefined();
+  });
+  fc.assert(property, { seed: SEED, numRuns: 20_000 });
+});
+
+test("every item of one byte and of two", () => {
+  const heads = Array.from({ length: 256 }, (_, byte) => byte);
+  const wrong = heads.flatMap((a) =>
+    [[a], ...heads.map((b) => [a, b])].filter((bytes) => difference(Uint8Array.from(bytes))),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("a decoded byte string is a copy: who reuses the buffer changes nothing", () => {
+  const bytes = fromHex("8142abcd");
+  const value = decodeCbor(bytes);
+  bytes.fill(0);
+  expect(value).toEqual([fromHex("abcd")]);
+});
+
+describe("never encoded", () => {
+  test.each<[string, CborValue, string]>([
+    ["2^53", 2 ** 53, "out-of-range"],
+    ["-2^53", -(2 ** 53), "out-of-range"],
+    ["a fraction", 0.5, "out-of-range"],
+    ["a fraction as key", new Map([[0.5, 0]]), "out-of-range"],
+    ["not a number", Number.NaN, "out-of-range"],
+    ["the first half of a surrogate pair", "a\ud83d", "malformed"],
+    ["the second half", "\ude00a", "malformed"],
+    ["65,537 bytes", new Uint8Array(MAX_CBOR_BYTES - 2), "too-large"],
+  ])("%s", (_name, value, code) => {
+    expect(() => encodeCbor(value)).toThrow(expect.objectContaining({ name: "ProtocolError", code }));
+  });
+  test("but 65,536 bytes are", () => {
+    expect(encodeCbor(new Uint8Array(MAX_CBOR_BYTES - 3))).toHaveLength(MAX_CBOR_BYTES);
+  });
+});
