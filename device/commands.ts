@@ -6,7 +6,7 @@ import { buildCommand, type CommandContext } from "@stricli/core";
 import { nodeCrypto } from "../protocol/adapters/node-crypto.js";
 import { systemClock } from "../protocol/adapters/system-clock.js";
 import { utf8 } from "../protocol/bytes.js";
-import type { Clock } from "../protocol/clock.js";
+import type { Clock, Timer } from "../protocol/clock.js";
 import { FileKeyStore } from "./adapters/file-key-store.js";
 import { httpStationLink } from "./adapters/http-station-link.js";
 import { LowdbDeviceStore } from "./adapters/lowdb-device-store.js";
@@ -144,18 +144,23 @@ const run = buildCommand<RunFlags, [], Context>({
       });
     });
     const beat =
-      heartbeat > 0
-        ? setInterval(
-            () => device.publish("heartbeat", utf8("alive")).catch(() => undefined),
-            heartbeat * 1000,
-          )
-        : undefined;
+      heartbeat > 0 ? every(heartbeat * 1000, () => device.publish("heartbeat", utf8("alive"))) : undefined;
     process.stderr.write(`device ${device.number} runs from ${dir}; stop with Ctrl-C\n`);
     await stopped;
-    clearInterval(beat);
+    beat?.cancel();
     await device.close();
   },
 });
+
+/** Repeats `publish`; what cannot be sent now is the device's to hold back, or to refuse. */
+function every(periodMs: number, publish: () => Promise<void>): Timer {
+  let timer = poweredClock.after(periodMs, beat);
+  function beat(): void {
+    publish().catch(() => undefined);
+    timer = poweredClock.after(periodMs, beat);
+  }
+  return { cancel: () => timer.cancel() };
+}
 
 /** Mounted under the noun `device`. */
 export const deviceCommands = { birth, run };

@@ -91,7 +91,7 @@ function liftedBy(record: DeviceRecord, { version, clearedAlarms = [] }: Release
   };
 }
 
-export function raiseAlarm(state: DeviceState, kind: Alarm["kind"]): DeviceState {
+function raiseAlarm(state: DeviceState, kind: Alarm["kind"]): DeviceState {
   const { record } = state;
   if (record.alarms.length >= MAX_ALARMS) return state;
   const id = record.lastAlarmId + 1;

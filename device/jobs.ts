@@ -66,7 +66,7 @@ function renewalIsDue(state: DeviceState, atMs: number): boolean {
 }
 
 /** The key that the device proves itself with, and its name: the LDevID's once there is one. */
-export function operationalKey(state: DeviceState): { name: string; publicKey: PublicKey } {
+function operationalKey(state: DeviceState): { name: string; publicKey: PublicKey } {
   const { record, held } = state;
   if (record.ldevid && held.ldevid) return { name: record.ldevid.key, publicKey: held.ldevid.publicKey };
   return { name: IDEVID_KEY, publicKey: state.idevidKey };

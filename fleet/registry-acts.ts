@@ -36,10 +36,10 @@ export interface FollowUp {
 }
 
 export const MAX_ACT_DEVICES = 100_000;
-export const MAX_REASON_BYTES = 64;
+const MAX_REASON_BYTES = 64;
 
 /** Which acts need the quorum. */
-export function needsApproval(act: Act, policy: FleetPolicy): boolean {
+function needsApproval(act: Act, policy: FleetPolicy): boolean {
   return act.kind === "release" || act.level === "revoked" || act.numbers.length > policy.massActDevices;
 }
 

@@ -59,11 +59,7 @@ function isRetry(device: DeviceView, sync: SyncFacts, required: HeldFact): boole
 }
 
 /** The vector that a lease demands: all that the fleet has decided about this device until now. */
-export function requiredOf(
-  device: DeviceView,
-  view: FleetView,
-  context: Pick<Context, "authority">,
-): HeldFact {
+function requiredOf(device: DeviceView, view: FleetView, context: Pick<Context, "authority">): HeldFact {
   return {
     authority: context.authority,
     ledger: view.beacon?.version ?? NO_VERSION,

@@ -16,7 +16,7 @@ const HEADER = { alg: 1, kid: 4, typ: 16 } as const;
 export const COSE_ALGORITHMS = { ES256: -7, Ed25519: -8 } as const satisfies Record<Algorithm, number>;
 /** First of the media type numbers that RFC 7252 §12.3 leaves for experiments. */
 export const TYP_BASE = 65_000;
-export const KID_BYTES = 8;
+const KID_BYTES = 8;
 /** Bytes of payload hash that stand for a document in a vector. */
 export const HASH_BYTES = 8;
 

@@ -5,7 +5,13 @@ import { utf8 } from "../../protocol/bytes.js";
 import type { Algorithm, Crypto, Entropy, PrivateKey, PublicKey } from "../../protocol/crypto.js";
 import { DeviceError } from "../errors.js";
 import type { KeyStore } from "../ports.js";
-import { type Disk, FILE_MODE, nodeDisk, removeFile, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
+import {
+  type Disk,
+  FILE_MODE,
+  nodeDisk,
+  removeFile,
+  writeFileAtomic,
+} from "../../protocol/adapters/atomic-file.js";
 import { assertKeyName, keyExists, noKey, privateKeyToPem } from "./key-pem.js";
 
 /** Bound on a key file; ours have about 250 bytes. */

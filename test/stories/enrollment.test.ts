@@ -49,7 +49,7 @@ class PowerCut implements Transport {
   connect(fleetId: Uint8Array, door: Door, events: TransportEvents): Connection {
     const inner = this.#inner.connect(fleetId, door, {
       ...events,
-      received: (bytes) => void this.#pass(() => events.received(bytes)),
+      received: (bytes) => this.#pass(() => events.received(bytes)),
     });
     return {
       send: (bytes) => this.#pass(() => inner.send(bytes)) ?? Promise.reject(new Error("no power")),

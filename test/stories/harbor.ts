@@ -252,7 +252,7 @@ export class Harbor {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#aboard.map((aboard) => aboard.device?.close()));
+    await Promise.all(this.#aboard.map((aboard) => this.stop(aboard)));
     await this.#observer?.endAsync(true);
     await this.gateway.close();
     await this.service.close();

@@ -43,4 +43,5 @@ test("observe flags a device and takes nothing from it", async () => {
   await harbor.hold([camera.number], "observe");
   await until(() => camera.device.standing === "observe", "the device knows");
   await harbor.speaking(camera);
+  expect(camera.device.level).toBe("observe");
 });

@@ -11,7 +11,7 @@ import { Beacon } from "../../protocol/beacon.js";
 import { Directive } from "../../protocol/directive.js";
 import { parseEnvelope, sealEnvelope } from "../../protocol/envelope.js";
 import { Lease } from "../../protocol/lease.js";
-import { LEVELS } from "../../protocol/level.js";
+import type { LEVELS } from "../../protocol/level.js";
 import { Release } from "../../protocol/release.js";
 import { NO_VERSION } from "../../protocol/version.js";
 import { type Aboard, entropy, Harbor } from "./harbor.js";

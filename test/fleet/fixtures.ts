@@ -1,0 +1,253 @@
+/**
+ * A small fleet in memory, without sockets or TLS: the real service, station and front door, a clock set by
+ * hand, and devices whose keys are at hand, so that a test can seal whatever a device could send.
+ */
+import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
+import { type Act, type FleetEvent, fromBase64Url, toBase64Url } from "../../fleet/events.js";
+import { FLEET_KEY_NAMES, type FleetKeys } from "../../fleet/fleet-keys.js";
+import { frontDoor } from "../../fleet/front-door.js";
+import type { FleetLink } from "../../fleet/link.js";
+import { DEFAULT_POLICY, type FleetPolicy } from "../../fleet/policy.js";
+import type { EventLog, LogRecord, Position, Subject } from "../../fleet/ports.js";
+import type { Refusal } from "../../fleet/refusal.js";
+import { type FleetOptions, FleetService } from "../../fleet/service.js";
+import type { StationIdentity } from "../../fleet/station/births.js";
+import { embeddedStation } from "../../fleet/station/embedded.js";
+import type { Station } from "../../fleet/station/station.js";
+import type { DeviceView } from "../../fleet/view.js";
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { systemClock } from "../../protocol/adapters/system-clock.js";
+import { BirthChallenge, BirthGrant, BirthHello, BirthRequest } from "../../protocol/birth.js";
+import { concatBytes, uint32, utf8 } from "../../protocol/bytes.js";
+import {
+  CertificateReply,
+  EnrollRequest,
+  keyProof,
+  RenewRequest,
+  ReturnRequest,
+} from "../../protocol/certify.js";
+import type { Clock, Timer } from "../../protocol/clock.js";
+import type { Algorithm, Entropy, Signer } from "../../protocol/crypto.js";
+import { sealEnvelope } from "../../protocol/envelope.js";
+import { decodeFrame, encodeFrame } from "../../protocol/frame.js";
+import type { Level } from "../../protocol/level.js";
+import type { Message } from "../../protocol/schema.js";
+import { Receipt, SyncRequest } from "../../protocol/sync.js";
+import type { HeldVector } from "../../protocol/vector.js";
+import { testSigner } from "../x509/helpers.js";
+
+export const DAY = 86_400;
+/** Unix seconds at which every small fleet is founded. */
+export const FOUNDED = Date.UTC(2027, 0, 1) / 1000;
+
+/** Stands still until it is set, also back. */
+export class HandClock implements Clock {
+  seconds = FOUNDED;
+  nowMs(): number {
+    return this.seconds * 1000;
+  }
+  after(delayMs: number, run: () => void): Timer {
+    return systemClock.after(delayMs, run);
+  }
+}
+
+/** Never the same bytes twice in one run; the same in every run. */
+export function countingEntropy(label: string): Entropy {
+  let count = 0;
+  return (size) => nodeCrypto.sha256(concatBytes(utf8(label), uint32(count++))).subarray(0, size);
+}
+const entropy = countingEntropy("fixtures");
+export const freshNonce = (): Uint8Array => entropy(16);
+export const freshKey = (algorithm: Algorithm = "ES256"): Signer =>
+  testSigner(algorithm, Buffer.from(entropy(16)).toString("hex"));
+
+export function fleetKeys(label: string): FleetKeys {
+  return Object.fromEntries(
+    FLEET_KEY_NAMES.map((name) => [name, testSigner("ES256", `${label} ${name}`)]),
+  ) as FleetKeys;
+}
+
+/** An event log with something before or after each append: a disk that fails, or one that takes its time. */
+export class WatchedLog implements EventLog {
+  before: (events: readonly FleetEvent[]) => Promise<void> | void = () => undefined;
+  after: () => Promise<void> | void = () => undefined;
+  readonly #inner = new MemoryEventLog();
+
+  async append(subject: Subject, events: readonly FleetEvent[], expected: Position): Promise<Position> {
+    await this.before(events);
+    const position = await this.#inner.append(subject, events, expected);
+    await this.after();
+    return position;
+  }
+  read(from: Position): AsyncIterable<LogRecord> {
+    return this.#inner.read(from);
+  }
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+}
+
+export interface SmallFleetOptions {
+  readonly policy?: Partial<FleetPolicy>;
+  readonly log?: EventLog;
+  /** Part of every key: fleets of two labels have none in common. */
+  readonly label?: string;
+}
+
+export class SmallFleet {
+  readonly service: FleetService;
+  readonly station: Station;
+  readonly door: FleetLink;
+  readonly clock: HandClock;
+  readonly keys: FleetKeys;
+  readonly log: EventLog;
+
+  private constructor(options: FleetOptions & { clock: HandClock }, service: FleetService, station: Station) {
+    ({ clock: this.clock, keys: this.keys, log: this.log } = options);
+    this.service = service;
+    this.station = station;
+    this.door = frontDoor(service);
+  }
+
+  static async open(options: SmallFleetOptions = {}): Promise<SmallFleet> {
+    const { policy, log = new MemoryEventLog(), label = "harbour" } = options;
+    const clock = new HandClock();
+    const parts = { log, clock, crypto: nodeCrypto, entropy: countingEntropy(label), name: label };
+    const whole = { ...parts, keys: fleetKeys(label), policy: { ...DEFAULT_POLICY, ...policy } };
+    const service = await FleetService.open(whole);
+    return new SmallFleet(whole, service, await embeddedStation(service));
+  }
+
+  /** What a station of this fleet works with, for papers that its own code would not draw up. */
+  get stationIdentity(): StationIdentity {
+    const { trust, options, view } = this.service;
+    const certificate = signedOf(view.station);
+    const { station, factory } = this.keys;
+    return { trust, certificate, station, factory, crypto: nodeCrypto, entropy: options.entropy };
+  }
+
+  async events(): Promise<readonly FleetEvent[]> {
+    return (await recordsOf(this.log)).flatMap(({ events }) => events);
+  }
+
+  /** A device as the fleet sees it now. */
+  device(number: number): DeviceView {
+    const device = this.service.view.devices.get(number);
+    if (!device) throw new Error(`the fleet knows no device ${number}`);
+    return device;
+  }
+
+  /** Born at the station, and imported by it. */
+  async bear(hardwareId: string, key: Signer = freshKey()): Promise<SmallDevice> {
+    const { idevid, voucher, record } = await this.birth(hardwareId, key);
+    const [number] = this.service.view.numberByHardware.get(toBase64Url(utf8(hardwareId))) ?? [];
+    return new SmallDevice(this, number ?? 0, key, { idevid, voucher, record });
+  }
+
+  /** What the station answers to a hello and then to the request that fits its challenge. */
+  async birth(hardwareId: string, key: Signer): Promise<BirthGrant> {
+    const about = { hardwareId: utf8(hardwareId), model: "camera" };
+    const hello = encodeFrame(BirthHello, { ...about, algorithm: key.publicKey.algorithm });
+    const { nonce, fleetId } = decodeFrame(BirthChallenge, await this.station.receive(hello));
+    const request = { ...about, nonce, publicKey: key.publicKey };
+    const sealed = sealEnvelope(BirthRequest, request, key, fleetId, nodeCrypto);
+    return decodeFrame(BirthGrant, await this.station.receive(sealed));
+  }
+
+  /** Born and enrolled. */
+  async member(hardwareId: string): Promise<SmallDevice> {
+    const device = await this.bear(hardwareId);
+    await device.certify("enroll");
+    return device;
+  }
+
+  /** Requested and, where that takes a second person, approved. @returns why not, if so. */
+  async act(kind: Act["kind"], numbers: readonly number[], level: Level): Promise<Refusal | undefined> {
+    const { id, refusal } = await this.service.act({ kind, numbers, level, reason: "story" }, "ann");
+    const pending = this.service.view.acts.get(id);
+    if (refusal || pending?.expiresAt === undefined) return refusal;
+    return (await this.service.approve(id, this.service.actDigest(pending.act), "bob")).refusal;
+  }
+}
+
+export interface DevicePapers {
+  readonly idevid: readonly Uint8Array[];
+  readonly voucher: Uint8Array;
+  readonly record: Uint8Array;
+}
+
+export class SmallDevice {
+  readonly fleet: SmallFleet;
+  readonly number: number;
+  readonly idevid: Signer;
+  readonly papers: DevicePapers;
+  /** The key of the newest LDevID that it asked for. */
+  ldevid: Signer | undefined;
+
+  constructor(fleet: SmallFleet, number: number, idevid: Signer, papers: DevicePapers) {
+    this.fleet = fleet;
+    this.number = number;
+    this.idevid = idevid;
+    this.papers = papers;
+  }
+
+  /** An envelope bound to this fleet, signed by the device's newest key unless told otherwise. */
+  seal<T>(message: Message<T>, value: T, signer: Signer = this.ldevid ?? this.idevid): Uint8Array {
+    return sealEnvelope(message, value, signer, this.fleet.service.trust.fleetId, nodeCrypto);
+  }
+
+  /** What every request for an LDevID holds, with a proof that fits. */
+  newKey(key: Signer = freshKey(), nonce: Uint8Array = freshNonce()): RenewRequest {
+    const proof = key.sign(keyProof(this.fleet.service.trust.fleetId, this.number, nonce, key.publicKey));
+    return { subject: this.number, nonce, publicKey: key.publicKey, proof };
+  }
+
+  enrollRequest(changes: Partial<EnrollRequest> = {}, signer: Signer = this.idevid): Uint8Array {
+    return this.seal(EnrollRequest, { ...this.newKey(), ...this.papers, ...changes }, signer);
+  }
+
+  syncRequest(changes: Partial<SyncRequest> = {}, signer?: Signer): Uint8Array {
+    const request = { subject: this.number, nonce: freshNonce(), holds: this.nothingHeld() };
+    return this.seal(SyncRequest, { ...request, maxReplyBytes: 4096, ...changes }, signer);
+  }
+
+  receipt(counter: number, signer?: Signer): Uint8Array {
+    return this.seal(Receipt, { subject: this.number, counter, holds: this.nothingHeld() }, signer);
+  }
+
+  /** The vector of a device that has its papers and nothing else. */
+  nothingHeld(): HeldVector {
+    return { authority: { version: 1, hash: this.fleet.service.trust.authority.hash }, level: "none" };
+  }
+
+  /** What is sent comes over this device's own session. */
+  send(message: Uint8Array): Promise<readonly Uint8Array[]> {
+    return this.fleet.door.handle(this.number, message);
+  }
+
+  /** Gets an LDevID for `key`, and signs with that from then on. @throws Error when it gets none. */
+  async certify(how: "enroll" | "renew" | "return", key: Signer = freshKey()): Promise<void> {
+    const request = this.newKey(key);
+    const [reply] = await this.send(
+      how === "enroll"
+        ? this.enrollRequest(request)
+        : how === "renew"
+          ? this.seal(RenewRequest, request)
+          : this.seal(ReturnRequest, request, this.idevid),
+    );
+    decodeFrame(CertificateReply, reply ?? new Uint8Array());
+    this.ldevid = key;
+  }
+}
+
+/** Of an event that always has something signed. */
+export function signedOf(event: FleetEvent | undefined): Uint8Array {
+  if (event?.signed === undefined) throw new Error("nothing was signed");
+  return fromBase64Url(event.signed);
+}
+
+export async function recordsOf(log: EventLog): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for await (const record of log.read(0)) records.push(record);
+  return records;
+}
