@@ -168,8 +168,7 @@ function receive(state: DeviceState, message: FleetMessage, atMs: number): Step 
       if (time[0] !== held.trust.authority.value.terms.time || time[1] < record.signedSeconds)
         return only(state);
       const timed = { ...record, signedSeconds: time[1], poweredSeconds: 0 };
-      const next = { ...withoutJob(state), record: timed, anchorMs: atMs, needsTime: false };
-      return { state: next, effects: [{ type: "reconnect" }] };
+      return leave({ ...state, record: timed, anchorMs: atMs, needsTime: false });
     }
     case "sync-reply": {
       if (job?.kind !== "sync" || !equalBytes(job.nonce, message.nonce)) return only(state);
@@ -235,7 +234,7 @@ function takeCertificate(
   };
   const old = record.ldevid?.key;
   const forget = old && held.ldevid && old !== job.key ? [{ type: "remove-key", name: old } as const] : [];
-  return { state: next, effects: [...forget, { type: "reconnect" }] };
+  return leave(next, forget);
 }
 
 /** Begins what the state asks for, if nothing is under way. */
@@ -258,9 +257,13 @@ function startJob(state: DeviceState, { atMs, entropy }: Input): Step {
       const keyCounter = state.record.keyCounter + (open ? 0 : 1);
       const request = open ?? { kind, nonce, key: `ldevid-${keyCounter}` };
       const record = { ...state.record, keyCounter, request };
+      const given = open ? undefined : state.record.request?.key; // of a request of another kind, never answered
       return {
         state: { ...state, record, job: request },
-        effects: [{ type: "create-key", name: request.key }],
+        effects: [
+          ...(given === undefined ? [] : [{ type: "remove-key", name: given } as const]),
+          { type: "create-key", name: request.key },
+        ],
       };
     }
   }
@@ -304,7 +307,7 @@ function tick(state: DeviceState, atMs: number): Step {
   const { job } = kept;
   if (!job?.sent || atMs < job.sent.atMs + ANSWER_MS) return only(kept);
   if (job.sent.tries < MAX_TRIES) return send(kept, job, job.sent.bytes, atMs);
-  return { state: withoutJob(kept), effects: [{ type: "reconnect" }] };
+  return leave(kept);
 }
 
 function persistTime(state: DeviceState, atMs: number): DeviceState {
@@ -329,6 +332,11 @@ function nextWake(state: DeviceState, atMs: number): number {
     ...(session && session.quietUntilMs > atMs ? [session.quietUntilMs] : []),
   ];
   return Math.min(atMs + PERSIST_SECONDS * 1000, ...candidates);
+}
+
+/** Nothing more is asked over a connection that is left. */
+function leave(state: DeviceState, effects: readonly Effect[] = []): Step {
+  return { state: withSession(state, undefined), effects: [...effects, { type: "reconnect" }] };
 }
 
 function withSession(state: DeviceState, session: Session | undefined): DeviceState {

@@ -64,12 +64,14 @@ export interface Device {
   close(): Promise<void>;
 }
 
-/** Starts a device from its store. @throws DeviceError "not-born", "storage-damaged" */
+/** Starts a device from its store. @throws DeviceError "not-born", "storage-damaged", "storage-failed" */
 export async function createDevice(options: DeviceOptions): Promise<Device> {
   const record = await options.store.load();
   if (!record)
     throw new DeviceError("not-born", "this store holds no identity: give the device a birth first");
-  const device = new RunningDevice(options, boot(record, options.crypto, options.clock.nowMs()));
+  const state = boot(record, options.crypto, options.clock.nowMs());
+  await options.store.save(state.record); // the time that a boot is charged, or power cycling would stop time
+  const device = new RunningDevice(options, state);
   device.connect();
   return device;
 }

@@ -16,7 +16,9 @@ export function printLine(stream: NodeJS.WriteStream, text: string): void {
 /** Columns side by side. @param rows - the heading first. */
 export function printTable(stream: NodeJS.WriteStream, rows: readonly (readonly string[])[]): void {
   const clean = rows.map((row) => row.map(printable));
-  const widths = (clean[0] ?? []).map((_, i) => Math.max(...clean.map((row) => widthOf(row[i] ?? ""))));
+  const widths = (clean[0] ?? []).map((_, i) =>
+    clean.reduce((widest, row) => Math.max(widest, widthOf(row[i] ?? "")), 0),
+  );
   for (const row of clean) {
     const cells = row.map((cell, i) => {
       const padding = " ".repeat((widths[i] ?? 0) - widthOf(cell));

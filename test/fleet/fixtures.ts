@@ -51,12 +51,10 @@ export class HandClock implements Clock {
   }
 }
 
+let drawn = 0;
 /** Never the same bytes twice in one run; the same in every run. */
-export function countingEntropy(label: string): Entropy {
-  let count = 0;
-  return (size) => nodeCrypto.sha256(concatBytes(utf8(label), uint32(count++))).subarray(0, size);
-}
-const entropy = countingEntropy("fixtures");
+const entropy: Entropy = (size) =>
+  nodeCrypto.sha256(concatBytes(utf8("fixtures"), uint32(drawn++))).subarray(0, size);
 export const freshNonce = (): Uint8Array => entropy(16);
 export const freshKey = (algorithm: Algorithm = "ES256"): Signer =>
   testSigner(algorithm, Buffer.from(entropy(16)).toString("hex"));
@@ -89,7 +87,9 @@ export class WatchedLog implements EventLog {
 
 export interface SmallFleetOptions {
   readonly policy?: Partial<FleetPolicy>;
+  /** One that a fleet used before: the fleet is opened again. */
   readonly log?: EventLog;
+  readonly clock?: HandClock;
   /** Part of every key: fleets of two labels have none in common. */
   readonly label?: string;
 }
@@ -110,9 +110,8 @@ export class SmallFleet {
   }
 
   static async open(options: SmallFleetOptions = {}): Promise<SmallFleet> {
-    const { policy, log = new MemoryEventLog(), label = "harbour" } = options;
-    const clock = new HandClock();
-    const parts = { log, clock, crypto: nodeCrypto, entropy: countingEntropy(label), name: label };
+    const { policy, log = new MemoryEventLog(), clock = new HandClock(), label = "harbour" } = options;
+    const parts = { log, clock, crypto: nodeCrypto, entropy, name: label };
     const whole = { ...parts, keys: fleetKeys(label), policy: { ...DEFAULT_POLICY, ...policy } };
     const service = await FleetService.open(whole);
     return new SmallFleet(whole, service, await embeddedStation(service));

@@ -2,13 +2,13 @@
 import { createInterface } from "node:readline/promises";
 import { buildCommand } from "@stricli/core";
 import { type Level, LEVELS } from "../../../protocol/level.js";
-import type { ActDevice } from "../../api/act-progress.js";
 import type { ActDetail, ActList, ActResource } from "../../api/quarantine.js";
+import { ACT_HEADING, actRow, printAct, printActDevices } from "../act-output.js";
 import { type CliContext, clientAliases, type ClientFlags, clientFlags, connect } from "../connection.js";
 import { numberParameter } from "../device-number.js";
 import { CliError, EXIT } from "../exit.js";
 import type { FleetClient } from "../http.js";
-import { NOTHING, printJson, printLine, printRecord, printTable } from "../output.js";
+import { printJson, printLine, printTable } from "../output.js";
 
 interface ActFlags extends ClientFlags {
   readonly level: Level;
@@ -110,7 +110,7 @@ const approve = buildCommand<ApproveFlags, [string], CliContext>({
     const { stdin, stdout, stderr } = this.process;
     const shown = await detailOf(client, actId);
     printAct(stderr, shown);
-    printDevices(stderr, shown.devices);
+    printActDevices(stderr, shown.devices);
     if (shown.state !== "awaiting-approval") {
       throw new CliError(EXIT.conflict, `this request is ${shown.state}: there is nothing to approve`);
     }
@@ -150,11 +150,11 @@ const status = buildCommand<ClientFlags, [string?], CliContext>({
       const detail = await detailOf(client, actId);
       if (flags.json) return printJson(stdout, detail);
       printAct(stdout, detail);
-      return printDevices(stdout, detail.devices);
+      return printActDevices(stdout, detail.devices);
     }
     const list = await client.get<ActList>("/v1/quarantine");
     if (flags.json) return printJson(stdout, list);
-    printTable(stdout, [HEADING, ...list.acts.map(rowOf)]);
+    printTable(stdout, [ACT_HEADING, ...list.acts.map(actRow)]);
     if (list.acts.length === 0)
       printLine(stderr, "nothing was requested yet: daymark quarantine request --help");
   },
@@ -202,45 +202,6 @@ async function confirmed({ stdin, stderr }: NodeJS.Process): Promise<boolean> {
   const answer = await terminal.question("Approve this? [y/N] ", ended).catch(() => "");
   terminal.close();
   return /^y(es)?$/i.test(answer.trim());
-}
-
-function printAct(stream: NodeJS.WriteStream, act: ActResource): void {
-  const { waiting, issued, confirmed: known, superseded, devices } = act.progress;
-  const by = (who: string | undefined, at: string | undefined) =>
-    who === undefined ? NOTHING : `${who}, ${at}`;
-  printRecord(stream, {
-    request: act.id,
-    does: whatItDoes(act),
-    reason: act.reason,
-    state: act.state,
-    requested: by(act.requestedBy, act.requestedAt),
-    approved: by(act.approvedBy, act.approvedAt),
-    ...(act.expiresAt !== undefined && { "approve until": act.expiresAt }),
-    digest: act.digest,
-    devices: `${devices}: ${waiting} waiting, ${issued} issued, ${known} confirmed, ${superseded} superseded`,
-  });
-}
-
-function printDevices(stream: NodeJS.WriteStream, devices: readonly ActDevice[]): void {
-  const rows = devices.map(({ number, level, state, lastContactAt = NOTHING }) => [
-    String(number),
-    level,
-    state,
-    lastContactAt,
-  ]);
-  printTable(stream, [["DEVICE", "LEVEL NOW", "THIS REQUEST", "LAST CONTACT"], ...rows]);
-}
-
-const HEADING = ["REQUEST", "DOES", "STATE", "DEVICES", "CONFIRMED", "BY", "AT", "REASON"] as const;
-
-function rowOf(act: ActResource): string[] {
-  const { devices, confirmed: known } = act.progress;
-  const counts = [String(devices), String(known)];
-  return [act.id, whatItDoes(act), act.state, ...counts, act.requestedBy, act.requestedAt, act.reason];
-}
-
-function whatItDoes({ kind, level }: ActResource): string {
-  return kind === "hold" ? `hold at ${level}` : `lift, leave at ${level}`;
 }
 
 /** @throws RangeError */

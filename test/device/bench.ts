@@ -1,0 +1,169 @@
+/**
+ * The pure machine on a bench: a test puts in what happens, the machine's own questions for keys and
+ * signatures are answered at once, as the driver answers them, and every step is kept.
+ */
+import { openFleetMessage } from "../../device/edge.js";
+import { IDEVID_KEY } from "../../device/jobs.js";
+import { boot, type Effect, type Input, step } from "../../device/machine.js";
+import type { DeviceRecord } from "../../device/record.js";
+import { type DeviceState, nowSeconds } from "../../device/state.js";
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import type { Signer } from "../../protocol/crypto.js";
+import { encodeFrame } from "../../protocol/frame.js";
+import { type RoleReason, RoleNotice, type SessionRole } from "../../protocol/notice.js";
+import { entropy, type Owner, softSigner } from "./owner.js";
+import { answerTo, type Question, readQuestion } from "./questions.js";
+
+/** An input without what the bench adds: time and entropy. */
+export type Happening = Input extends infer I
+  ? I extends Input
+    ? Omit<I, "atMs" | "entropy">
+    : never
+  : never;
+
+export interface Taken {
+  readonly before: DeviceState;
+  readonly input: Input;
+  readonly effects: readonly Effect[];
+  readonly after: DeviceState;
+}
+
+export class Bench {
+  readonly owner: Owner;
+  readonly number: number;
+  readonly keys = new Map<string, Signer>();
+  readonly steps: Taken[] = [];
+  /** What the disk holds. */
+  disk: DeviceRecord;
+  state: DeviceState;
+  /** Powered time, milliseconds. */
+  atMs = 0;
+
+  constructor(owner: Owner, number = 1) {
+    this.owner = owner;
+    this.number = number;
+    const idevid = softSigner();
+    this.keys.set(IDEVID_KEY, idevid);
+    this.disk = owner.bear(number, idevid.publicKey);
+    this.state = boot(this.disk, nodeCrypto, this.atMs);
+  }
+
+  /** One happening, and all that follows from it before the next. @returns the effects, in order. */
+  feed(happening: Happening): readonly Effect[] {
+    const pending = [happening];
+    const all: Effect[] = [];
+    for (let next = pending.shift(); next; next = pending.shift()) {
+      const input = { ...next, atMs: this.atMs, entropy: entropy(32) } as Input;
+      const before = this.state;
+      const { state, effects } = step(before, input);
+      this.state = state;
+      this.steps.push({ before, input, effects, after: state });
+      for (const effect of effects) {
+        all.push(effect);
+        const answer = this.#carryOut(effect);
+        if (answer) pending.push(answer);
+      }
+    }
+    return all;
+  }
+
+  /** Bytes from the fleet, or from anyone. @throws ProtocolError */
+  receive(bytes: Uint8Array): readonly Effect[] {
+    const { trust } = this.state.held;
+    const context = { trust, crypto: nodeCrypto, nowSeconds: nowSeconds(this.state, this.atMs) };
+    return this.feed({ type: "received", message: openFleetMessage(bytes, context) });
+  }
+
+  notice(role: SessionRole, reason: RoleReason = "ok"): readonly Effect[] {
+    return this.receive(encodeFrame(RoleNotice, { role, reason }));
+  }
+
+  /** Time passes for device and fleet alike, and the machine looks at it. */
+  pass(seconds: number): readonly Effect[] {
+    this.atMs += seconds * 1000;
+    this.owner.now += seconds;
+    return this.feed({ type: "tick" });
+  }
+
+  /** Power off and on: nothing is left but the disk. */
+  reboot(): void {
+    this.state = boot(this.disk, nodeCrypto, this.atMs);
+  }
+
+  /** The device's last question, its signature checked. */
+  asked(): Question {
+    const bytes = this.sent().at(-1);
+    if (!bytes) throw new Error("the device has not asked for anything");
+    return readQuestion(
+      bytes,
+      [...this.keys.values()].map(({ publicKey }) => publicKey),
+      this.owner,
+    );
+  }
+
+  /** The fleet answers that question, and has nothing against the device. */
+  answer(): readonly Effect[] {
+    const reply = answerTo(this.asked(), this.owner);
+    return reply ? this.receive(reply) : [];
+  }
+
+  sent(): readonly Uint8Array[] {
+    return this.steps.flatMap(({ effects }) => effects.flatMap((e) => (e.type === "send" ? [e.bytes] : [])));
+  }
+
+  /** A new connection through the front door, in this role. */
+  connect(role: SessionRole): readonly Effect[] {
+    this.feed({ type: "disconnected" });
+    this.feed({ type: "connected", door: "front" });
+    return this.notice(role);
+  }
+
+  /** Has learnt the time in the lobby. */
+  timed(): this {
+    this.feed({ type: "connected", door: "lobby" });
+    this.answer();
+    return this;
+  }
+
+  /** Has its LDevID, and is not connected with it yet. */
+  enrolled(): this {
+    this.timed().connect("pledge");
+    this.answer();
+    return this;
+  }
+
+  /** Connected with its LDevID, synced and speaking. */
+  speaking(): this {
+    this.enrolled().connect("device");
+    this.answer();
+    return this;
+  }
+
+  #carryOut(effect: Effect): Happening | undefined {
+    switch (effect.type) {
+      case "save":
+        this.disk = effect.record;
+        return undefined;
+      case "create-key": {
+        const { publicKey } = this.keys.get(effect.name) ?? this.#create(effect.name);
+        return { type: "key-created", publicKey };
+      }
+      case "remove-key":
+        this.keys.delete(effect.name);
+        return undefined;
+      case "sign": {
+        const key = this.keys.get(effect.key);
+        if (!key) throw new Error(`the machine signs with a key that is not there: ${effect.key}`);
+        return { type: "signed", signature: key.sign(effect.bytes) };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #create(name: string): Signer {
+    const signer = softSigner();
+    this.keys.set(name, signer);
+    return signer;
+  }
+}

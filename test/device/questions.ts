@@ -1,0 +1,56 @@
+/** What a device asks its fleet, read as the fleet reads it, and what a fleet that has nothing against it answers. */
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { CertificateReply, EnrollRequest, RenewRequest, ReturnRequest } from "../../protocol/certify.js";
+import type { PublicKey } from "../../protocol/crypto.js";
+import { looksSigned, openEnvelope, parseEnvelope } from "../../protocol/envelope.js";
+import { decodeFrame, encodeFrame } from "../../protocol/frame.js";
+import type { Message } from "../../protocol/schema.js";
+import { Receipt, SyncRequest } from "../../protocol/sync.js";
+import { TimeRequest } from "../../protocol/time.js";
+import type { Owner } from "./owner.js";
+
+export type Question =
+  | { readonly kind: "time"; readonly value: TimeRequest }
+  | { readonly kind: "sync"; readonly value: SyncRequest }
+  | { readonly kind: "receipt"; readonly value: Receipt }
+  | { readonly kind: "enroll" | "renew" | "return"; readonly value: RenewRequest };
+
+/** @param by - the keys that may have signed it. @throws ProtocolError */
+export function readQuestion(bytes: Uint8Array, by: readonly PublicKey[], { trust }: Owner): Question {
+  if (!looksSigned(bytes)) return { kind: "time", value: decodeFrame(TimeRequest, bytes) };
+  const open = <T>(message: Message<T>) => openEnvelope(message, bytes, by, trust.fleetId, nodeCrypto).value;
+  switch (parseEnvelope(bytes).type) {
+    case SyncRequest.type:
+      return { kind: "sync", value: open(SyncRequest) };
+    case Receipt.type:
+      return { kind: "receipt", value: open(Receipt) };
+    case EnrollRequest.type:
+      return { kind: "enroll", value: open(EnrollRequest) };
+    case RenewRequest.type:
+      return { kind: "renew", value: open(RenewRequest) };
+    default:
+      return { kind: "return", value: open(ReturnRequest) };
+  }
+}
+
+/** A receipt has no answer. */
+export function answerTo({ kind, value }: Question, owner: Owner): Uint8Array | undefined {
+  switch (kind) {
+    case "time":
+      return owner.time(value.nonce);
+    case "sync":
+      return owner.syncReply(value);
+    case "receipt":
+      return undefined;
+    default:
+      return certificateReply(value, owner);
+  }
+}
+
+export function certificateReply(
+  { subject, nonce, publicKey }: RenewRequest,
+  owner: Owner,
+  documents: readonly Uint8Array[] = [],
+): Uint8Array {
+  return encodeFrame(CertificateReply, { nonce, ldevid: owner.ldevid(subject, publicKey), documents });
+}
