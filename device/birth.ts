@@ -3,10 +3,17 @@
  * Killed at any point it starts again, and gets the same papers for the same key.
  */
 import { openFirstAuthority, openDocument } from "../protocol/authority.js";
-import { BirthChallenge, BirthGrant, BirthHello, BirthRequest, BirthStored } from "../protocol/birth.js";
+import {
+  BirthChallenge,
+  BirthGrant,
+  BirthHello,
+  BirthRecord,
+  BirthRequest,
+  BirthStored,
+} from "../protocol/birth.js";
 import { equalBytes } from "../protocol/bytes.js";
 import type { Algorithm, Crypto, PublicKey } from "../protocol/crypto.js";
-import { prepareEnvelope } from "../protocol/envelope.js";
+import { openEnvelope, prepareEnvelope } from "../protocol/envelope.js";
 import { decodeFrame, encodeFrame } from "../protocol/frame.js";
 import { Voucher } from "../protocol/voucher.js";
 import { decodeCertificate } from "../protocol/x509/certificate.js";
@@ -28,7 +35,10 @@ export interface BirthOptions {
   readonly crypto: Crypto;
 }
 
-/** Gives the device its identity, unless it has one. @throws DeviceError "birth-refused" */
+/**
+ * Gives the device its identity, unless it has one.
+ * @throws DeviceError "birth-refused" for papers of another device; ProtocolError for papers that do not verify.
+ */
 export async function beBorn(options: BirthOptions, link: StationLink): Promise<DeviceRecord> {
   const { hardwareId, model, store, keys, crypto, algorithm = "ES256" } = options;
   const present = await store.load();
@@ -64,14 +74,20 @@ function recordFrom(
   const { notBeforeSeconds } = decodeCertificate(leaf).fields;
   const verdict = verifyChain(grant.idevid, trust.certificates, notBeforeSeconds, crypto);
   const voucher = openDocument(Voucher, grant.voucher, trust, crypto).value;
+  const { number, station } = verdict; // an IDevID names its station; no other certificate has one
+  const record =
+    station && openEnvelope(BirthRecord, grant.record, [station.publicKey], trust.fleetId, crypto);
   const forThisDevice =
-    verdict.profile === "idevid" &&
     equalBytes(verdict.publicKey.bytes, publicKey.bytes) &&
     equalBytes(voucher.deviceKey, crypto.sha256(publicKey.bytes)) &&
-    equalBytes(voucher.hardwareId, hardwareId);
+    equalBytes(voucher.hardwareId, hardwareId) &&
+    equalBytes(voucher.owner.slice(0, trust.fleetId.length), trust.fleetId) && // the id is where that hash begins
+    record?.value.subject === number &&
+    equalBytes(record.value.hardwareId, hardwareId) &&
+    equalBytes(record.value.idevid, crypto.sha256(leaf));
   if (!forThisDevice) throw new DeviceError("birth-refused", "the station's papers are for another device");
   return {
-    number: verdict.number,
+    number,
     hardwareId,
     model,
     fleetId: trust.fleetId,

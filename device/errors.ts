@@ -6,6 +6,7 @@ export type DeviceErrorCode =
   | "key-exists" // a key of this name is there, and is never replaced
   | "bad-name" // not a name that a key or a topic can have
   | "outbox-full" // too many application messages wait
+  | "too-large" // an application message that no gateway takes
   | "stopped" // the device was stopped
   | "not-born" // no identity yet
   | "birth-refused"; // what the station gave does not prove itself

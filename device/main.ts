@@ -54,7 +54,8 @@ export interface Device {
   readonly tlsIdentity: TlsIdentity;
   /**
    * Sends an application message below the device's own topic, as soon as the device may speak.
-   * Resolves once a gateway has taken it. @throws DeviceError "outbox-full", "stopped", "bad-name"
+   * Resolves once a gateway has taken it. @param topic - 1 to 8 levels, at most 240 characters.
+   * @param payload - at most 65,536 bytes. @throws DeviceError "outbox-full", "stopped", "bad-name", "too-large"
    */
   publish(topic: string, payload: Uint8Array): Promise<void>;
   /** @returns a call that ends it. */
@@ -77,6 +78,9 @@ export async function createDevice(options: DeviceOptions): Promise<Device> {
 }
 
 const TOPIC = /^[A-Za-z0-9_-]{1,64}(\/[A-Za-z0-9_-]{1,64}){0,7}$/;
+/** Gateways cut who goes beyond: 256 bytes of topic with `app/<number>/` before it, 70,000 of packet. */
+const MAX_TOPIC_CHARACTERS = 240;
+const MAX_PAYLOAD_BYTES = 65_536;
 
 type Happening = Input extends infer I ? (I extends Input ? Omit<I, "atMs" | "entropy"> : never) : never;
 
@@ -116,11 +120,16 @@ class RunningDevice implements Device {
 
   async publish(topic: string, payload: Uint8Array): Promise<void> {
     if (this.#stopped) throw new DeviceError("stopped", "this device was stopped");
-    if (!TOPIC.test(topic)) {
+    if (!TOPIC.test(topic) || topic.length > MAX_TOPIC_CHARACTERS) {
       throw new DeviceError("bad-name", "a topic has 1 to 8 levels of letters, digits, - and _, joined by /");
     }
+    if (payload.length > MAX_PAYLOAD_BYTES) {
+      throw new DeviceError(
+        "too-large",
+        `a message has at most ${MAX_PAYLOAD_BYTES} bytes; send it in parts`,
+      );
+    }
     const taken = this.#outbox.add(topic, payload);
-    this.#happen({ type: "held-back", messages: this.#outbox.size });
     this.#flush();
     await taken;
   }
@@ -296,7 +305,10 @@ class RunningDevice implements Device {
       if (!this.#connection) throw new DeviceError("stopped", "the connection went");
       await this.#connection.publish(topic, payload);
     };
-    void this.#outbox.flush(may, send);
+    void this.#outbox.flush(may, send).then(() => {
+      const messages = this.#outbox.size;
+      if (messages !== this.#state.heldBack) this.#happen({ type: "held-back", messages });
+    });
   }
 
   #stop(): void {

@@ -48,7 +48,7 @@ export function decideAct(view: FleetView, { id, act }: ActRequest, { now, polic
   if (unknown !== undefined) return refuse("not-found", `there is no device ${unknown}; nothing was changed`);
   const problem = problemWith(act) ?? (view.acts.has(id) ? "this request id was used before" : undefined);
   if (problem) return refuse("bad-request", problem);
-  const gone = act.numbers.find((number) => view.devices.get(number)?.level === "revoked");
+  const gone = revokedAmong(view, act);
   if (gone !== undefined)
     return refuse("conflict", `device ${gone} is revoked for good; nothing was changed`);
   const fact: Fact = { type: "act-requested", id, act };
@@ -56,6 +56,10 @@ export function decideAct(view: FleetView, { id, act }: ActRequest, { now, polic
     `act/${id}`,
     needsApproval(act, policy) ? { ...fact, expiresAt: now + policy.approvalSeconds } : fact,
   );
+}
+
+function revokedAmong(view: FleetView, { numbers }: Act): number | undefined {
+  return numbers.find((number) => view.devices.get(number)?.level === "revoked");
 }
 
 function problemWith({ kind, numbers, level, reason }: Act): string | undefined {
@@ -84,6 +88,9 @@ export function decideApproval(view: FleetView, request: ApproveRequest, { now }
     return refuse("denied", "the one who asks cannot approve: use another token");
   if (now > pending.expiresAt) return refuse("conflict", `request ${id} ran out; ask for it again`);
   if (digest !== expectedDigest) return refuse("conflict", "this approval is for another set of devices");
+  const gone = revokedAmong(view, pending.act);
+  if (gone !== undefined)
+    return refuse("conflict", `device ${gone} was revoked for good meanwhile; ask again without it`);
   return accept(`act/${id}`, { type: "act-approved", id, digest });
 }
 
@@ -94,9 +101,8 @@ export function inForce(act: ActView): boolean {
 /** Pure: what the log says is still to be done, oldest act first. */
 export function openWork(view: FleetView): readonly FollowUp[] {
   return [...view.acts.values()].filter(inForce).flatMap(({ id, act, done }) => {
-    if (done.length === act.numbers.length) return [];
-    const finished = new Set(done);
-    const open = act.numbers.filter((number) => !finished.has(number));
+    if (done.size === act.numbers.length) return [];
+    const open = act.numbers.filter((number) => !done.has(number));
     return open.map((number) => ({ type: "follow-up", id, number }) as const);
   });
 }
@@ -104,8 +110,7 @@ export function openWork(view: FleetView): readonly FollowUp[] {
 export function decideFollowUp(view: FleetView, { id, number }: FollowUp, context: Context): Decision {
   const act = view.acts.get(id);
   const device = view.devices.get(number);
-  if (!act || !device || !inForce(act) || act.done.includes(number))
-    return refuse("conflict", "nothing to do");
+  if (!act || !device || !inForce(act) || act.done.has(number)) return refuse("conflict", "nothing to do");
   return accept(deviceSubject(number), actFact(device, act.act, id, context));
 }
 
@@ -114,7 +119,9 @@ function actFact(device: DeviceView, { kind, level, reason }: Act, act: string, 
     return directiveFact(device, level, reason, terms.directive, act);
   const version = nextVersion(device, terms.directive);
   const clearedAlarms = kind === "release" ? device.alarms.map(({ id }) => id).slice(-16) : [];
-  return { type: "release-issued", number: device.number, version, level, reason, clearedAlarms, act };
+  // Two acts may be in force at once, after a crash in between: whatever their order, revoked is final.
+  const left = device.level === "revoked" ? "revoked" : level;
+  return { type: "release-issued", number: device.number, version, level: left, reason, clearedAlarms, act };
 }
 
 /** The ledger moved on: sign its new head. @param digest - of the present set, base64url. */

@@ -74,11 +74,19 @@ export function decideCertify(view: FleetView, request: CertifyRequest, context:
     return refuse("denied", "number, hardware or key differ from the birth record that was imported");
   }
   if (request.via !== "enroll" && device.certificates.length === 0) return refuse("denied", "enroll first");
-  const again = device.certificates.at(-1)?.nonce === request.nonce; // a retry: the answer is in the view
   const subject = deviceSubject(device.number);
-  return again
+  return isRetry(device, request, context)
     ? accept(subject)
     : accept(subject, certificateFact(request, device.lowestGeneration, context));
+}
+
+/**
+ * The answer is in the view already. A certificate that ended since is none: the device was dark between
+ * request and reply, and keeps asking with the nonce and key that it saved (P9).
+ */
+function isRetry(device: DeviceView, { nonce, newKey }: CertifyRequest, { now }: Context): boolean {
+  const last = device.certificates.at(-1);
+  return last?.nonce === nonce && last.key.bytes === newKey.bytes && last.notAfter >= now;
 }
 
 /** A birth that was never imported: its signed record is as good as the batch, if the policy says so. */

@@ -37,8 +37,8 @@ export function decideSync(view: FleetView, sync: SyncFacts, context: Context): 
   const alarms = alarmFacts(device, sync, context);
   const latched = alarms.reduce((before, fact) => withFact(before, fact, context), { view, device });
   const required = requiredOf(latched.device, view, context);
-  if (alarms.length === 0 && isRetry(device, sync, required)) return accept(subject);
   const { policy, now } = context;
+  if (alarms.length === 0 && isRetry(device, sync, required, now)) return accept(subject);
   return accept(subject, ...alarms, {
     type: "lease-issued",
     number: sync.number,
@@ -51,11 +51,10 @@ export function decideSync(view: FleetView, sync: SyncFacts, context: Context): 
   });
 }
 
-/** The same question while nothing has changed gets the lease it already got. */
-function isRetry(device: DeviceView, sync: SyncFacts, required: HeldFact): boolean {
-  return (
-    device.lease?.nonce === sync.nonce && JSON.stringify(device.lease.required) === JSON.stringify(required)
-  );
+/** The same question while nothing has changed gets the lease it already got, as long as that is good. */
+function isRetry({ lease }: DeviceView, sync: SyncFacts, required: HeldFact, now: number): boolean {
+  if (lease?.nonce !== sync.nonce || lease.goodUntil < now) return false;
+  return JSON.stringify(lease.required) === JSON.stringify(required);
 }
 
 /** The vector that a lease demands: all that the fleet has decided about this device until now. */
@@ -76,7 +75,7 @@ function alarmFacts(device: DeviceView, sync: SyncFacts, context: Context): read
     (l, { kind }) => higherLevel(l, ALARM_LEVELS[kind] ?? OTHER_ALARM_LEVEL),
     "none",
   );
-  const kinds = fresh.map(({ kind }) => kind).join(", ");
+  const kinds = [...new Set(fresh.map(({ kind }) => kind))].join(", "); // each once: a reason is short
   return [
     ...fresh.map(({ id, kind }) => ({ type: "alarm-reported", number: sync.number, id, kind }) as const),
     directiveFact(device, level, `alarm: ${kinds}`, context.terms.directive),

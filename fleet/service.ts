@@ -40,7 +40,6 @@ export class FleetService {
   readonly trust: Trust;
   readonly options: FleetOptions;
   #view: FleetView;
-  #position: Position;
   readonly #ends: Map<string, Position>;
   readonly #listeners = new Set<Listener>();
   #tail: Promise<unknown> = Promise.resolve();
@@ -50,14 +49,13 @@ export class FleetService {
     this.options = options;
     this.trust = trust;
     this.#view = folded.view;
-    this.#position = folded.position;
     this.#ends = folded.ends;
   }
 
   /** Reads the log, or founds the fleet in an empty one, and finishes what a crash left open. */
   static async open(options: FleetOptions): Promise<FleetService> {
     const { log, crypto, keys } = options;
-    const folded: Folded = { view: freshView(), position: 0, ends: new Map() };
+    const folded: Folded = { view: freshView(), ends: new Map() };
     let authority: Uint8Array | undefined;
     for await (const { position, subject, events } of log.read(0)) {
       for (const event of events) {
@@ -65,7 +63,6 @@ export class FleetService {
         folded.view = apply(folded.view, event);
       }
       folded.ends.set(subject, position);
-      folded.position = position;
     }
     const now = Math.floor(options.clock.nowMs() / 1000);
     const trust = authority
@@ -132,7 +129,7 @@ export class FleetService {
     return event;
   }
 
-  /** Called after each event was applied, in order. @returns a call that ends it. */
+  /** Called for each event, in order, once all of its decision were applied. @returns a call that ends it. */
   onEvent(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -166,11 +163,9 @@ export class FleetService {
     const events = facts.map((fact) => sealFact(fact, actor, sealing));
     const position = await this.options.log.append(subject, events, this.#ends.get(subject) ?? 0);
     this.#ends.set(subject, position);
-    this.#position = position;
-    for (const event of events) {
-      this.#view = apply(this.#view, event);
-      for (const listener of this.#listeners) listener(event, this.#position);
-    }
+    for (const event of events) this.#view = apply(this.#view, event);
+    // Only now: a listener that fails leaves no decision half applied.
+    for (const event of events) for (const listener of this.#listeners) listener(event, position);
     return events;
   }
 
@@ -197,7 +192,6 @@ export class FleetService {
 
 interface Folded {
   view: FleetView;
-  position: Position;
   ends: Map<string, Position>;
 }
 

@@ -39,7 +39,7 @@ export interface ActView {
   readonly approvedBy?: string;
   readonly approvedAt?: number;
   /** Devices whose directive or release was issued. */
-  readonly done: readonly number[];
+  readonly done: ReadonlySet<number>;
 }
 
 export interface FleetView {
@@ -97,7 +97,7 @@ export function apply(view: FleetView, event: FleetEvent): FleetView {
       return { ...next, beacon: event };
     case "act-requested": {
       const { id, act, expiresAt } = event;
-      const requested = { id, act, requestedBy: event.actor, requestedAt: event.at, done: [] };
+      const requested = { id, act, requestedBy: event.actor, requestedAt: event.at, done: new Set<number>() };
       put(next.acts, id, expiresAt === undefined ? requested : { ...requested, expiresAt });
       return next;
     }
@@ -183,8 +183,7 @@ function updateDenied(view: FleetView, before: DeviceView, after: DeviceView): 0
 }
 
 function markDone(view: FleetView, id: string, number: number): void {
-  const act = view.acts.get(id);
-  if (act) put(view.acts, id, { ...act, done: [...act.done, number] });
+  (view.acts.get(id)?.done as Set<number> | undefined)?.add(number);
 }
 
 function put<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): void {

@@ -1,5 +1,6 @@
 /** `StationLink` over HTTP, to the station inside a running server. */
 import { readFile } from "node:fs/promises";
+import { concatBytes } from "../../protocol/bytes.js";
 import type { StationLink } from "../birth.js";
 import { DeviceError } from "../errors.js";
 
@@ -7,25 +8,40 @@ const STATION_PATH = "/v1/station";
 const ANSWER_MS = 10_000;
 /** The largest answer is the grant with an Authority in it. */
 const MAX_ANSWER_BYTES = 65_536;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** @param url - of the server's API. @param tokenFile - holds an operator's token. */
+/**
+ * @param url - of the server's API: https, or http to this machine, since a token must not cross a network in the clear.
+ * @param tokenFile - holds an operator's token.
+ * @throws DeviceError "birth-refused", here and from the link.
+ */
 export async function httpStationLink(url: string, tokenFile: string): Promise<StationLink> {
-  const token = (await readFile(tokenFile, "utf8")).trim();
   const endpoint = new URL(STATION_PATH, url);
+  const { protocol, hostname, origin } = endpoint;
+  if (protocol !== "https:" && !(protocol === "http:" && LOOPBACK.test(hostname)))
+    throw refused("the station's address must begin with https, or be http on this machine");
+  const token = (await readFile(tokenFile, "utf8")).trim();
   return async (message) => {
-    const answer = await fetch(endpoint, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" },
-      body: new Uint8Array(message),
-      signal: AbortSignal.timeout(ANSWER_MS),
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" };
+    const request = { method: "POST", headers, body: new Uint8Array(message), signal };
+    const answer = await fetch(endpoint, request).catch((cause: unknown) => {
+      throw refused(`no station answers at ${origin}; start it with: daymark server run`, cause);
     });
-    const body = new Uint8Array(await answer.arrayBuffer());
-    if (answer.ok && body.length <= MAX_ANSWER_BYTES) return body;
-    throw new DeviceError(
-      "birth-refused",
-      `the station at ${endpoint.origin} answered ${answer.status}: ${detailOf(body)}`,
-    );
+    const body = await bodyOf(answer, origin);
+    if (answer.ok) return body;
+    throw refused(`the station at ${origin} answered ${answer.status}: ${detailOf(body)}`);
   };
+}
+
+async function bodyOf(answer: Response, origin: string): Promise<Uint8Array> {
+  let body: Uint8Array = new Uint8Array();
+  for await (const chunk of answer.body ?? []) {
+    body = concatBytes(body, chunk as Uint8Array);
+    if (body.length > MAX_ANSWER_BYTES)
+      throw refused(`what answers at ${origin} is no station: too many bytes`);
+  }
+  return body;
 }
 
 function detailOf(body: Uint8Array): string {
@@ -35,4 +51,8 @@ function detailOf(body: Uint8Array): string {
   } catch {
     return "no reason given";
   }
+}
+
+function refused(why: string, cause?: unknown): DeviceError {
+  return new DeviceError("birth-refused", why, { cause });
 }

@@ -29,16 +29,15 @@ export type ActProgress = Readonly<Record<ActState, number>> & { readonly device
 export function stateOn(device: DeviceView | undefined, act: ActView): readonly ActDevice[] {
   if (!device) return [];
   const { number, level, lastContactAt } = device;
-  const state = stateOf(device, act.id, act.done.includes(number));
+  const state = stateOf(device, act.id, act.done.has(number));
   return [{ number, level, state, ...optionalTimestamp("lastContactAt", lastContactAt) }];
 }
 
 export function progressOf(view: FleetView, { id, act, done }: ActView): ActProgress {
-  const issued = new Set(done);
   const count = { waiting: 0, issued: 0, confirmed: 0, superseded: 0 };
   for (const number of act.numbers) {
     const device = view.devices.get(number);
-    if (device) count[stateOf(device, id, issued.has(number))]++;
+    if (device) count[stateOf(device, id, done.has(number))]++;
   }
   return { devices: act.numbers.length, ...count };
 }

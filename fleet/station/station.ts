@@ -67,7 +67,7 @@ export class Station {
     // Signed by the key that it carries: proof that the device holds it.
     const { value } = openEnvelope(BirthRequest, message, [claimed.publicKey], trust.fleetId, crypto);
     const hello = this.#open.get(toHex(value.nonce));
-    if (!hello || !equalBytes(hello.hardwareId, value.hardwareId) || hello.model !== value.model) {
+    if (!hello || !answers(hello, value)) {
       throw new FleetError("conflict", "this request answers no open challenge; start again with a hello");
     }
     this.#open.delete(toHex(value.nonce));
@@ -94,9 +94,15 @@ export class Station {
     const born = this.#journal.find(claimed.hardwareId);
     if (!born) throw new FleetError("not-found", "no device with this hardware id was born here");
     const { value } = openEnvelope(BirthStored, message, [born.publicKey], trust.fleetId, crypto);
-    if (!equalBytes(value.record, crypto.sha256(born.record))) {
+    if (value.subject !== born.number || !equalBytes(value.record, crypto.sha256(born.record))) {
       throw new FleetError("conflict", "the device stored other papers than it was given; repeat the birth");
     }
     return new Uint8Array();
   }
+}
+
+/** The request must be what the hello announced. */
+function answers(hello: BirthHello, { hardwareId, model, publicKey }: BirthRequest): boolean {
+  const sameModel = hello.model === model && hello.algorithm === publicKey.algorithm;
+  return sameModel && equalBytes(hello.hardwareId, hardwareId);
 }

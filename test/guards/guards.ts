@@ -4,6 +4,7 @@
  * misses is not defended. Add a row with every guard; keep the patch as small as the guard.
  */
 import type { Guard } from "./guard.js";
+import { apiGuards } from "./rows/api.js";
 import { cryptoGuards } from "./rows/crypto.js";
 import { gatewayGuards } from "./rows/gateway.js";
 import { storageGuards } from "./rows/storage.js";
@@ -16,4 +17,5 @@ export const guards: readonly Guard[] = [
   ...x509Guards,
   ...storageGuards,
   ...gatewayGuards,
+  ...apiGuards,
 ];

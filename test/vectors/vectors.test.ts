@@ -69,10 +69,12 @@ test.each(VECTOR_FILES)("%s has names of their own, and more bad vectors than go
 });
 
 describe("strict.json", () => {
-  test.each(readVectors("strict.json"))("$name", (vector) => {
-    const bytes = fromHex(vector.hex);
-    expect(outcome(() => decodeCbor(bytes), cborToJson)).toEqual(vector.want);
-    if (!isError(vector.want)) expect(toHex(encodeCbor(cborFromJson(vector.want)))).toBe(vector.hex);
+  test.each(readVectors("strict.json"))("$name", ({ hex, want }) => {
+    expect(outcome(() => decodeCbor(fromHex(hex)), cborToJson)).toEqual(want);
+  });
+  test("good ones encode to the same bytes", () => {
+    for (const { name, hex, want } of readVectors("strict.json").filter(bothWays))
+      expect(toHex(encodeCbor(cborFromJson(want))), name).toBe(hex);
   });
 });
 
