@@ -1,6 +1,8 @@
 /** The keys that a fleet service signs with. Online here; root and release can move elsewhere. */
-import type { Role } from "../protocol/authority.js";
-import type { Signer } from "../protocol/crypto.js";
+import type { Authority, Role } from "../protocol/authority.js";
+import { equalBytes } from "../protocol/bytes.js";
+import type { PublicKey, Signer } from "../protocol/crypto.js";
+import { decodeCertificate } from "../protocol/x509/certificate.js";
 import type { CaPurpose } from "../protocol/x509/trust.js";
 
 /** One key for each role, each certificate authority and the station; `root` also signs the X.509 root. */
@@ -29,3 +31,21 @@ export const CA_KEYS = {
 } as const satisfies Record<CaPurpose, FleetKeyName>;
 
 export const ROLE_KEYS: readonly Role[] = ["root", "hold", "release", "lease", "ledger", "factory"];
+
+/**
+ * The first key that the Authority does not name for its purpose: what it signed, nobody would accept. The
+ * station's is not among them; its certificate vouches for it.
+ */
+export function strangeKey(
+  keys: FleetKeys,
+  { roles, anchors, issuers }: Authority,
+): FleetKeyName | undefined {
+  const certified = (der: Uint8Array) => decodeCertificate(der).fields.publicKey;
+  const named: (readonly [FleetKeyName, readonly PublicKey[]])[] = [
+    ...roles.map((entry) => [entry.role, entry.keys] as const),
+    ["x509-root", anchors.map(certified)],
+    ...issuers.map((entry) => [CA_KEYS[entry.purpose], [certified(entry.certificate)]] as const),
+  ];
+  const holds = (name: FleetKeyName, key: PublicKey) => equalBytes(keys[name].publicKey.bytes, key.bytes);
+  return named.find(([name, publicKeys]) => !publicKeys.some((key) => holds(name, key)))?.[0];
+}

@@ -6,11 +6,11 @@ import { openFirstAuthority, type Trust } from "../protocol/authority.js";
 import { ledgerDigest } from "../protocol/beacon.js";
 import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
-import { equalBytes, toHex, utf8 } from "../protocol/bytes.js";
+import { toHex, utf8 } from "../protocol/bytes.js";
 import { foundFleet } from "./ceremony.js";
 import { FleetError } from "./errors.js";
 import { type Act, type Fact, type FleetEvent, fromBase64Url, toBase64Url } from "./events.js";
-import type { FleetKeys } from "./fleet-keys.js";
+import { type FleetKeys, strangeKey } from "./fleet-keys.js";
 import type { FleetPolicy } from "./policy.js";
 import type { EventLog, Position } from "./ports.js";
 import { type Context, decide, type RegistryRequest } from "./registry.js";
@@ -68,10 +68,11 @@ export class FleetService {
     const trust = authority
       ? openFirstAuthority(authority, crypto)
       : foundFleet(options.name, { ...options, now });
-    if (!equalBytes(trust.authority.signer.bytes, keys.root.publicKey.bytes)) {
+    const strange = strangeKey(keys, trust.authority.value);
+    if (strange !== undefined) {
       throw new FleetError(
         "denied",
-        "the keys in this folder are not those of the fleet in its log; bring both from one backup",
+        `the ${strange} key in this folder is not that of the fleet in its log; bring both from one backup`,
       );
     }
     const service = new FleetService(options, trust, folded);

@@ -27,7 +27,7 @@ const health = map(
 /** Device to fleet: this is what I hold; what is newer? CDDL: `sync-request`, type 23, signed by the device's key. */
 export const SyncRequest = message(23, "sync-request", {
   subject: field(1, deviceNumber, "who asks"),
-  nonce: field(2, nonce, "saved before it is sent; binds the lease"),
+  nonce: field(2, nonce, "fresh; binds the lease, and is forgotten at a reboot"),
   holds: field(3, heldVector, "the newest documents it has stored"),
   maxReplyBytes: field(4, uint(65_536, 512), "the largest reply it can take"),
   alarms: optional(5, array(alarm, { min: 1, max: 16 }), "not yet cleared"),

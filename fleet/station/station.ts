@@ -67,7 +67,7 @@ export class Station {
     // Signed by the key that it carries: proof that the device holds it.
     const { value } = openEnvelope(BirthRequest, message, [claimed.publicKey], trust.fleetId, crypto);
     const hello = this.#open.get(toHex(value.nonce));
-    if (!hello || !answers(hello, value)) {
+    if (!hello || !equalBytes(hello.hardwareId, value.hardwareId) || hello.model !== value.model) {
       throw new FleetError("conflict", "this request answers no open challenge; start again with a hello");
     }
     this.#open.delete(toHex(value.nonce));
@@ -99,10 +99,4 @@ export class Station {
     }
     return new Uint8Array();
   }
-}
-
-/** The request must be what the hello announced. */
-function answers(hello: BirthHello, { hardwareId, model, publicKey }: BirthRequest): boolean {
-  const sameModel = hello.model === model && hello.algorithm === publicKey.algorithm;
-  return sameModel && equalBytes(hello.hardwareId, hardwareId);
 }

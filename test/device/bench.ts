@@ -8,7 +8,7 @@ import { boot, type Effect, type Input, step } from "../../device/machine.js";
 import type { DeviceRecord } from "../../device/record.js";
 import { type DeviceState, nowSeconds } from "../../device/state.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
-import type { Signer } from "../../protocol/crypto.js";
+import type { PublicKey, Signer } from "../../protocol/crypto.js";
 import { encodeFrame } from "../../protocol/frame.js";
 import { type RoleReason, RoleNotice, type SessionRole } from "../../protocol/notice.js";
 import { entropy, type Owner, softSigner } from "./owner.js";
@@ -31,7 +31,9 @@ export interface Taken {
 export class Bench {
   readonly owner: Owner;
   readonly number: number;
+  /** The key store; `made`: also what is no longer in it. */
   readonly keys = new Map<string, Signer>();
+  readonly made: PublicKey[] = [];
   readonly steps: Taken[] = [];
   /** What the disk holds. */
   disk: DeviceRecord;
@@ -42,9 +44,7 @@ export class Bench {
   constructor(owner: Owner, number = 1) {
     this.owner = owner;
     this.number = number;
-    const idevid = softSigner();
-    this.keys.set(IDEVID_KEY, idevid);
-    this.disk = owner.bear(number, idevid.publicKey);
+    this.disk = owner.bear(number, this.#create(IDEVID_KEY).publicKey);
     this.state = boot(this.disk, nodeCrypto, this.atMs);
   }
 
@@ -85,25 +85,22 @@ export class Bench {
     return this.feed({ type: "tick" });
   }
 
-  /** Power off and on: nothing is left but the disk. */
+  /** Power off and on: nothing is left but the disk. What the boot is charged is stored, as the driver does. */
   reboot(): void {
     this.state = boot(this.disk, nodeCrypto, this.atMs);
+    this.disk = this.state.record;
   }
 
   /** The device's last question, its signature checked. */
   asked(): Question {
     const bytes = this.sent().at(-1);
     if (!bytes) throw new Error("the device has not asked for anything");
-    return readQuestion(
-      bytes,
-      [...this.keys.values()].map(({ publicKey }) => publicKey),
-      this.owner,
-    );
+    return readQuestion(bytes, this.made, this.owner);
   }
 
-  /** The fleet answers that question, and has nothing against the device. */
+  /** The fleet answers the question that waits, if any, and has nothing against the device. */
   answer(): readonly Effect[] {
-    const reply = answerTo(this.asked(), this.owner);
+    const reply = this.state.job && answerTo(this.asked(), this.owner);
     return reply ? this.receive(reply) : [];
   }
 
@@ -118,7 +115,7 @@ export class Bench {
     return this.notice(role);
   }
 
-  /** Has learnt the time in the lobby. */
+  /** Has learnt the time in the lobby, and left it. */
   timed(): this {
     this.feed({ type: "connected", door: "lobby" });
     this.answer();
@@ -164,6 +161,7 @@ export class Bench {
   #create(name: string): Signer {
     const signer = softSigner();
     this.keys.set(name, signer);
+    this.made.push(signer.publicKey);
     return signer;
   }
 }

@@ -1,0 +1,27 @@
+/** The order that the effects of one step must have (P4, I4), said once for every test that steps. */
+import type { Effect } from "../../device/machine.js";
+import type { Taken } from "./bench.js";
+
+/** What leaves the device, or cannot be taken back. */
+const OUTWARD: readonly Effect["type"][] = ["send", "sign", "create-key", "remove-key", "reconnect"];
+
+/** @returns what is wrong with the step, in words; undefined when nothing is. */
+export function disorder({ before, effects, after }: Taken): string | undefined {
+  const types = effects.map((effect) => effect.type);
+  const saves = effects.flatMap((effect) => (effect.type === "save" ? [effect.record] : []));
+  const changed = after.record !== before.record;
+  if (saves.length !== (changed ? 1 : 0)) return `${saves.length} saves where the record changed: ${changed}`;
+  if (changed && saves[0] !== after.record) return "what is saved is not what is in memory";
+  const [save, outward] = [types.indexOf("save"), types.findIndex((type) => OUTWARD.includes(type))];
+  if (changed && outward !== -1 && outward < save) return `${types[outward]} before the save`;
+  const speaks = effects.filter((effect) => effect.type === "speak");
+  if (speaks.length > 1) return "two answers to whether it may speak";
+  if (speaks[0]?.allowed === false && types[0] !== "speak")
+    return "something happens before it stops to speak";
+  if (speaks[0]?.allowed === true && types.at(-2) !== "speak") return "something happens after it may speak";
+  if (types.at(-1) !== "wake") return "it does not say when to look again";
+  const left = types.indexOf("reconnect");
+  return left !== -1 && left < types.length - 2
+    ? `${types[left + 1]} over a connection that it left`
+    : undefined;
+}
