@@ -41,11 +41,12 @@ export function strangeKey(
   { roles, anchors, issuers }: Authority,
 ): FleetKeyName | undefined {
   const certified = (der: Uint8Array) => decodeCertificate(der).fields.publicKey;
-  const named: (readonly [FleetKeyName, readonly PublicKey[]])[] = [
-    ...roles.map((entry) => [entry.role, entry.keys] as const),
-    ["x509-root", anchors.map(certified)],
-    ...issuers.map((entry) => [CA_KEYS[entry.purpose], [certified(entry.certificate)]] as const),
+  const named: readonly (readonly [FleetKeyName, PublicKey])[] = [
+    ...roles.flatMap(({ role, keys: held }) => held.map((key) => [role, key] as const)),
+    ...anchors.map((der) => ["x509-root", certified(der)] as const),
+    ...issuers.map(({ purpose, certificate }) => [CA_KEYS[purpose], certified(certificate)] as const),
   ];
-  const holds = (name: FleetKeyName, key: PublicKey) => equalBytes(keys[name].publicKey.bytes, key.bytes);
-  return named.find(([name, publicKeys]) => !publicKeys.some((key) => holds(name, key)))?.[0];
+  const isNamed = (name: FleetKeyName) =>
+    named.some(([other, key]) => other === name && equalBytes(key.bytes, keys[name].publicKey.bytes));
+  return FLEET_KEY_NAMES.find((name) => name !== "station" && !isNamed(name));
 }

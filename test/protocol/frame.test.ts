@@ -11,10 +11,11 @@ import { examples } from "../vectors/examples.js";
 import { readDaymarkCddl } from "../vectors/generate.js";
 
 const CDDL = readDaymarkCddl();
+const MESSAGES: readonly Message<unknown>[] = PLAIN_MESSAGES;
 
-describe.each(PLAIN_MESSAGES as readonly Message<unknown>[])("$name", (plain) => {
+describe.each(MESSAGES.map((message) => [message.name, message] as const))("%s", (_name, plain) => {
   const values = Object.entries(examples[plain.name as keyof typeof examples]);
-  test.each(values)("%s: comes back as it went, by its own number", (_name, value) => {
+  test.each(values)("%s: comes back as it went, by its own number", (_title, value) => {
     const frame = encodeFrame(plain, value);
     expect(frameType(frame)).toBe(plain.type);
     expect(decodeFrame(plain, frame)).toEqual(value);
@@ -22,7 +23,7 @@ describe.each(PLAIN_MESSAGES as readonly Message<unknown>[])("$name", (plain) =>
   });
   test("is refused where another is expected", () => {
     const frame = encodeFrame(plain, values[0]![1]);
-    for (const other of (PLAIN_MESSAGES as readonly Message<unknown>[]).filter((one) => one !== plain))
+    for (const other of MESSAGES.filter((one) => one !== plain))
       expect(() => decodeFrame(other, frame)).toThrow(expect.objectContaining({ code: "unknown-type" }));
   });
 });

@@ -69,7 +69,7 @@ function declared(label: string): Node {
   return parseCddl(`${TEXT}\ndeclared-type = ${label}`).get("declared-type")!;
 }
 
-describe.each(MESSAGES)("$name", (message) => {
+describe.each(MESSAGES.map((message) => [message.name, message] as const))("%s", (_name, message) => {
   test("has the keys of its CDDL, and the same of them may be absent", () => {
     const fields = Object.values(message.fields).map(({ key, optional }) => ({ key, optional }));
     expect(fields.toSorted((a, b) => a.key - b.key)).toEqual(members(message.name));

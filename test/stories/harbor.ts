@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, type MqttClient } from "mqtt";
+import { connect, connectAsync, type MqttClient } from "mqtt";
 import { type Gateway, startGateway } from "../../broker/main.js";
 import type { GatewayEvent } from "../../broker/events.js";
 import { FileKeyStore } from "../../device/adapters/file-key-store.js";
@@ -191,6 +191,23 @@ export class Harbor {
     device.onEvent((event) => aboard.events.push(event));
     Object.assign(aboard, { device, radio });
     return device;
+  }
+
+  /** A plain MQTT client with a device's own key and certificate, and none of its firmware. */
+  async withoutFirmware(aboard: Required<Aboard>): Promise<MqttClient> {
+    const { chain, key } = aboard.device.tlsIdentity;
+    await aboard.device.close();
+    return connectAsync({
+      host: "127.0.0.1",
+      port: this.gateway.port,
+      protocol: "mqtts",
+      cert: certificatesToPem(...chain),
+      key: await aboard.keys.tlsKey(key),
+      rejectUnauthorized: false,
+      clientId: String(aboard.number),
+      protocolVersion: 4,
+      reconnectPeriod: 0,
+    });
   }
 
   async stop(aboard: Aboard): Promise<void> {

@@ -1,5 +1,4 @@
 /** A gateway that lies, and a device that lies: each meets the other guard (P1, P10, I3, I4). */
-import { connectAsync } from "mqtt";
 import { afterEach, expect, test } from "vitest";
 import type { FleetLink } from "../../fleet/link.js";
 import { Directive } from "../../protocol/directive.js";
@@ -8,7 +7,6 @@ import { decodeFrame, encodeFrame, frameType } from "../../protocol/frame.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { Release } from "../../protocol/release.js";
 import { SyncReply } from "../../protocol/sync.js";
-import { certificatesToPem } from "../../protocol/x509/pem.js";
 import { type Aboard, Harbor, softSigner, until } from "./harbor.js";
 
 let harbor: Harbor;
@@ -97,39 +95,27 @@ test("I3: a lease for a level that the device has not reached does not count", a
   expect(camera.events.filter((e) => e.type === "speak").at(-1)).toEqual({ type: "speak", allowed: false });
 });
 
-/** Plain MQTT with a device's own key and certificate, and none of its firmware. */
-async function withoutFirmware(aboard: Required<Aboard>, publish: readonly string[]): Promise<number> {
-  const { chain, key } = aboard.device.tlsIdentity;
-  await harbor.stop(aboard);
-  const client = await connectAsync({
-    host: "127.0.0.1",
-    port: harbor.gateway.port,
-    protocol: "mqtts",
-    cert: certificatesToPem(...chain),
-    key: await aboard.keys.tlsKey(key),
-    rejectUnauthorized: false,
-    clientId: String(aboard.number),
-    protocolVersion: 4,
-    reconnectPeriod: 0,
-  });
-  let taken = 0;
+/** Publishes with a device's certificate and none of its firmware. @returns how many messages were taken. */
+async function taken(aboard: Required<Aboard>, topics: readonly string[]): Promise<number> {
+  const client = await harbor.withoutFirmware(aboard);
+  let count = 0;
   const closed = new Promise<void>((done) => client.once("close", () => done()));
-  for (const topic of publish) {
+  for (const topic of topics) {
     const accepted = client.publishAsync(topic, "hello", { qos: 1 }).then(
-      () => taken++,
+      () => count++,
       () => undefined,
     );
     await Promise.race([accepted, closed]);
   }
   await client.endAsync(true);
-  return taken;
+  return count;
 }
 
 test("P10: firmware that ignores its quarantine is not accepted by the gateway", async () => {
   harbor = await Harbor.open();
   const camera = await harbor.working();
   await harbor.hold([camera.number], "restrict");
-  expect(await withoutFirmware(camera, [`app/${camera.number}/temperature`])).toBe(0);
+  expect(await taken(camera, [`app/${camera.number}/temperature`])).toBe(0);
   expect(harbor.messagesFrom(camera)).toEqual([]);
 });
 
@@ -138,7 +124,7 @@ test("P10: the same client is accepted once the device is free", async () => {
   const camera = await harbor.working();
   await harbor.hold([camera.number], "restrict");
   await harbor.release([camera.number]);
-  expect(await withoutFirmware(camera, [`app/${camera.number}/temperature`])).toBe(1);
+  expect(await taken(camera, [`app/${camera.number}/temperature`])).toBe(1);
   await until(() => harbor.messagesFrom(camera).length === 1, "the observer sees it");
 });
 

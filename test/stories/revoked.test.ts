@@ -1,5 +1,4 @@
 /** A revoked device is told so each time it asks, and nothing else (P9). */
-import { connectAsync } from "mqtt";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { toHex } from "../../protocol/bytes.js";
@@ -13,7 +12,6 @@ import { openDocument } from "../../protocol/authority.js";
 import { Release } from "../../protocol/release.js";
 import { SyncReply, SyncRequest } from "../../protocol/sync.js";
 import { topicsOf } from "../../protocol/topics.js";
-import { certificatesToPem } from "../../protocol/x509/pem.js";
 import { type Aboard, entropy, Harbor, softSigner, until } from "./harbor.js";
 
 let harbor: Harbor;
@@ -29,18 +27,7 @@ async function ask(
   aboard: Required<Aboard>,
   messages: readonly Uint8Array[],
 ): Promise<readonly Uint8Array[]> {
-  const { chain, key } = aboard.device.tlsIdentity;
-  const client = await connectAsync({
-    host: "127.0.0.1",
-    port: harbor.gateway.port,
-    protocol: "mqtts",
-    cert: certificatesToPem(...chain),
-    key: await aboard.keys.tlsKey(key),
-    rejectUnauthorized: false,
-    clientId: String(aboard.number),
-    protocolVersion: 4,
-    reconnectPeriod: 0,
-  });
+  const client = await harbor.withoutFirmware(aboard);
   const topics = topicsOf(toHex(harbor.service.trust.fleetId));
   const down: Uint8Array[] = [];
   client.on("message", (_topic, payload) => down.push(new Uint8Array(payload)));

@@ -30,8 +30,7 @@ export function filled(label: string, size: number): Uint8Array {
   return out;
 }
 
-export const key = (algorithm: Algorithm, label: string) =>
-  testSigner(algorithm, label, nobleCrypto).publicKey;
+const key = (algorithm: Algorithm, label: string) => testSigner(algorithm, label, nobleCrypto).publicKey;
 const nonce = filled("nonce", 16);
 const hardwareId = utf8("TW-000123");
 const model = "camera mk2";

@@ -1,6 +1,6 @@
 /** One file of vectors for each message: the examples, and what differs from the fullest in one place. */
 import { encode, rfc8949EncodeOptions } from "cborg";
-import { toHex } from "../../protocol/bytes.js";
+import { fromHex, toHex } from "../../protocol/bytes.js";
 import { PLAIN_MESSAGES, SIGNED_MESSAGES } from "../../protocol/messages.js";
 import type { Message } from "../../protocol/schema.js";
 import { type Cddl, decodeForCddl } from "../cddl/cddl.js";
@@ -27,8 +27,39 @@ export function messageVectors(cddl: Cddl, message: Message<unknown>): readonly 
     if (want) return [vector(title, bytes, { error: want })];
     return / ?extension /.test(name) ? [{ ...vector(title, bytes, toJson(value)), oneWay: true }] : [];
   });
-  return [...good, ...rest];
+  const keys = message.name === "birth-request" ? badKeys(message.encode(value)) : [];
+  return [...good, ...rest, ...keys];
 }
+
+/** Points that CDDL takes and no reader may (SEC 1 §3.2.2, RFC 8032 §5.1.3); one message stands for all. */
+function badKeys(payload: Uint8Array): readonly Vector[] {
+  const zeros = "00".repeat(31);
+  const bad: readonly (readonly [name: string, alg: number, point: string])[] = [
+    ["a P-256 point off its curve", -7, `04${zeros}01${zeros}01`],
+    ["a P-256 point that is zero", -7, `04${zeros}00${zeros}00`],
+    ["a P-256 point with a hybrid prefix", -7, `06${P256_GENERATOR}`],
+    ["a P-256 coordinate above the prime", -7, `04${"ff".repeat(64)}`],
+    ["an Ed25519 point of order 1", -8, `01${zeros}`],
+    ["an Ed25519 point of order 2", -8, `ec${"ff".repeat(30)}7f`],
+    ["an Ed25519 point of order 4", -8, `00${zeros}`],
+    ["an Ed25519 point off its curve", -8, `02${zeros}`],
+    ["an Ed25519 point that is not canonical", -8, `ee${"ff".repeat(30)}7f`],
+  ];
+  const request = decodeForCddl(payload) as ReadonlyMap<number, unknown>;
+  return bad.map(([name, alg, point]) => {
+    const key = new Map<number, unknown>([
+      [1, alg],
+      [2, fromHex(point)],
+    ]);
+    const bytes = encode(new Map([...request, [4, key]]), rfc8949EncodeOptions);
+    return vector(`public key: ${name}`, bytes, { error: "out-of-range" });
+  });
+}
+
+/** x and y of G (SEC 2 §2.4.2). */
+const P256_GENERATOR =
+  "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" +
+  "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
 
 /** Of many wrong types and unknown keys, one of each kind stands for all; schema.test.ts tries the rest. */
 function shown({ name }: Deviation): boolean {

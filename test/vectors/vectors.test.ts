@@ -53,6 +53,9 @@ function fitsCddl(rule: string, bytes: Uint8Array): boolean {
   return validate(CDDL, rule, value) === undefined;
 }
 
+/** Rows for `test.each`, which puts the name into the title. */
+const rows = <T extends { readonly name: string }>(all: readonly T[]) =>
+  all.map((one) => [one.name, one] as const);
 const bothWays = ({ want, oneWay }: Vector) => !isError(want) && !oneWay;
 
 test("the generator writes what is committed, byte for byte", () => {
@@ -69,7 +72,7 @@ test.each(VECTOR_FILES)("%s has names of their own, and more bad vectors than go
 });
 
 describe("strict.json", () => {
-  test.each(readVectors("strict.json"))("$name", ({ hex, want }) => {
+  test.each(rows(readVectors("strict.json")))("%s", (_name, { hex, want }) => {
     expect(outcome(() => decodeCbor(fromHex(hex)), cborToJson)).toEqual(want);
   });
   test("good ones encode to the same bytes", () => {
@@ -78,7 +81,7 @@ describe("strict.json", () => {
   });
 });
 
-describe.each(MESSAGES)("vectors of $name:", (message) => {
+describe.each(rows(MESSAGES))("vectors of %s:", (_name, message) => {
   const vectors = readVectors(`${message.name}.json`);
   test("decodes to the value or the code that stands there", () => {
     for (const { name, hex, want } of vectors)
@@ -92,14 +95,15 @@ describe.each(MESSAGES)("vectors of $name:", (message) => {
       expect(toHex(message.encode(fromJson(want as never))), name).toBe(hex);
   });
   test("is good where protocol/daymark.cddl says so", () => {
+    const points = (name: string) => name.startsWith("public key: "); // CDDL knows no curves
     for (const { name, hex, want } of vectors)
-      expect(fitsCddl(message.name, fromHex(hex)), name).toBe(!isError(want));
+      expect(fitsCddl(message.name, fromHex(hex)), name).toBe(!isError(want) || points(name));
   });
 });
 
 describe("frame.json", () => {
   const vectors = readVectors<FrameVector>("frame.json");
-  test.each(vectors)("$name", ({ hex, message, want }) => {
+  test.each(rows(vectors))("%s", (_title, { hex, message, want }) => {
     expect(outcome(() => decodeFrame(messageOf(message), fromHex(hex)))).toEqual(want);
   });
   test("good ones encode to the same bytes, and fit protocol/daymark.cddl", () => {
@@ -122,7 +126,7 @@ describe.each([
   const keysOf = ({ keys }: EnvelopeVector) =>
     keys.map(({ algorithm, publicKey }) => ({ algorithm, bytes: fromHex(publicKey.hex) }));
 
-  test.each(vectors)("$name", (vector) => {
+  test.each(rows(vectors))("%s", (_title, vector) => {
     const { hex, message, fleetId, want } = vector;
     const opened = () =>
       openEnvelope(messageOf(message), fromHex(hex), keysOf(vector), fromHex(fleetId.hex), crypto).value;
@@ -132,16 +136,19 @@ describe.each([
 
 describe("envelope.json, sealed again", () => {
   const vectors = readVectors<EnvelopeVector>("envelope.json");
-  test.each(vectors.filter(({ signer }) => signer))("$name", ({ hex, message, fleetId, want, signer }) => {
-    const key = { algorithm: signer!.algorithm, secret: fromHex(signer!.secret.hex) };
-    const holder = {
-      publicKey: nobleCrypto.publicKey(key),
-      sign: (bytes: Uint8Array) => nobleCrypto.sign(key, bytes),
-    };
-    const fleet = fromHex(fleetId.hex);
-    const sealed = sealEnvelope(messageOf(message), fromJson(want as never), holder, fleet, nobleCrypto);
-    expect(toHex(sealed)).toBe(hex);
-  });
+  test.each(rows(vectors.filter(({ signer }) => signer)))(
+    "%s",
+    (_title, { hex, message, fleetId, want, signer }) => {
+      const key = { algorithm: signer!.algorithm, secret: fromHex(signer!.secret.hex) };
+      const holder = {
+        publicKey: nobleCrypto.publicKey(key),
+        sign: (bytes: Uint8Array) => nobleCrypto.sign(key, bytes),
+      };
+      const fleet = fromHex(fleetId.hex);
+      const sealed = sealEnvelope(messageOf(message), fromJson(want as never), holder, fleet, nobleCrypto);
+      expect(toHex(sealed)).toBe(hex);
+    },
+  );
   test("those that only key or signature speak against fit protocol/daymark.cddl, and no other bad one", () => {
     for (const { name, hex, want } of vectors.filter(({ message }) => message === "directive"))
       expect(fitsCddl("envelope", fromHex(hex)), name).toBe(

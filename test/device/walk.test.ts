@@ -1,0 +1,268 @@
+/**
+ * Random lives: whatever comes, in whatever order, from the fleet or from strangers, what a device holds
+ * never gets older, and nothing leaves it before it is stored (I1, P3, P4, P13).
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { DeviceRecord } from "../../device/record.js";
+import { heldVector, openRecord, standing } from "../../device/state.js";
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { ProtocolError } from "../../protocol/errors.js";
+import { encodeFrame } from "../../protocol/frame.js";
+import { LEVELS } from "../../protocol/level.js";
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  ErrorReply,
+  SESSION_ROLES,
+  type SessionRole,
+} from "../../protocol/notice.js";
+import { compareVersions, NO_VERSION, type Version } from "../../protocol/version.js";
+import { Bench, type Taken } from "./bench.js";
+import { disorder } from "./order.js";
+import { DAY, entropy, LEASE_SECONDS, Owner } from "./owner.js";
+import { answerTo, certificateReply, readQuestion } from "./questions.js";
+
+const RUNS = 60;
+const STEPS = 80;
+const SEED = 20_270_101;
+
+const owner = new Owner();
+const stranger = new Owner();
+
+type Act = (bench: Bench) => unknown;
+const act = (run: Act) => fc.constant(run);
+const n = fc.nat(5);
+const term = fc.constantFrom(1, 1, 1, 1, 0, 2);
+const subject = fc.constantFrom(1, 1, 1, 2);
+const by = fc.constantFrom(owner, owner, owner, stranger);
+const jump = fc.integer({ min: -3 * DAY, max: 3 * DAY });
+const holdLevel = fc.constantFrom("none", "observe", "restrict", "isolate" as const);
+const anyLevel = fc.constantFrom("none", "none", "observe", "restrict", "isolate", "revoked" as const);
+
+const directive = fc.record({ by, subject, term, n, level: holdLevel, issuedAt: n });
+const release = fc.record({ by, subject, term, n, level: anyLevel, alarm: fc.option(n) });
+const document = fc.oneof(
+  directive.map((d) =>
+    d.by.directive(d.subject, d.n, d.level, { version: [d.term, d.n], issuedAt: d.issuedAt }),
+  ),
+  release.map((r) =>
+    r.by.release(r.subject, r.n, r.level, {
+      version: [r.term, r.n],
+      ...(r.alarm ? { clearedAlarms: [r.alarm] } : {}),
+    }),
+  ),
+  fc
+    .record({ by, term, n, denied: fc.nat(1) })
+    .map((b) => b.by.beacon(b.n, { version: [b.term, b.n], denied: b.denied })),
+);
+
+/** The fleet answers what was asked last; late, twice, or with a lease that should not count, as it may be. */
+const answer = fc.record({
+  documents: fc.array(document, { maxLength: 3 }),
+  jump,
+  term,
+  subject,
+  until: jump,
+});
+const answered = answer.map((how): Act => (bench) => {
+  if (bench.sent().length === 0) return;
+  const asked = bench.asked();
+  if (asked.kind === "time")
+    return bench.receive(owner.time(asked.value.nonce, { time: [how.term, owner.now + how.jump] }));
+  if (asked.kind === "receipt") return;
+  if (asked.kind !== "sync") return bench.receive(certificateReply(asked.value, owner, how.documents));
+  const lease = owner.lease(asked.value, {
+    subject: how.subject,
+    time: [how.term, owner.now + how.jump],
+    goodUntil: owner.now + LEASE_SECONDS + how.until,
+  });
+  bench.receive(owner.syncReply(asked.value, how.documents, lease));
+});
+const error = fc
+  .record({
+    code: fc.constantFrom(...(Object.keys(ERROR_CODES) as ErrorCode[])),
+    retryAfterSeconds: fc.nat(3600),
+    nonce: fc.boolean(),
+  })
+  .map(
+    ({ nonce, ...value }): Act =>
+      (bench) =>
+        bench.receive(encodeFrame(ErrorReply, nonce ? { ...value, nonce: entropy(16) } : value)),
+  );
+
+const life: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 6, arbitrary: answered },
+  { weight: 4, arbitrary: act((bench) => bench.answer()) },
+  {
+    weight: 5,
+    arbitrary: document.map(
+      (bytes): Act =>
+        (bench) =>
+          bench.receive(bytes),
+    ),
+  },
+  {
+    weight: 5,
+    arbitrary: fc
+      .constantFrom<SessionRole[]>(
+        "device",
+        "device",
+        "held",
+        "pledge",
+        ...(Object.keys(SESSION_ROLES) as SessionRole[]),
+      )
+      .map(
+        (role): Act =>
+          (bench) =>
+            bench.notice(role),
+      ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom("front", "front", "lobby" as const).map(
+      (door): Act =>
+        (bench) =>
+          bench.feed({ type: "connected", door }),
+    ),
+  },
+  { weight: 2, arbitrary: act((bench) => bench.feed({ type: "disconnected" })) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("dates", "chain" as const).map(
+      (why): Act =>
+        (bench) =>
+          bench.feed({ type: "server-refused", why }),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.integer({ min: 0, max: 120 }).map(
+      (seconds): Act =>
+        (bench) =>
+          bench.pass(seconds),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.integer({ min: 0, max: 12 * DAY }).map(
+      (seconds): Act =>
+        (bench) =>
+          bench.pass(seconds),
+    ),
+  },
+  { weight: 1, arbitrary: act((bench) => bench.reboot()) },
+  { weight: 2, arbitrary: error },
+  {
+    weight: 1,
+    arbitrary: fc.uint8Array({ maxLength: 200 }).map(
+      (bytes): Act =>
+        (bench) =>
+          bench.receive(bytes),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.nat(9).map(
+      (messages): Act =>
+        (bench) =>
+          bench.feed({ type: "held-back", messages }),
+    ),
+  },
+);
+
+/** All that only grows. */
+function ages(record: DeviceRecord): Record<string, Version> {
+  const { directive: d, release: r, freed, beacon } = openRecord(record, nodeCrypto);
+  const count = (value: number): Version => [0, value];
+  return {
+    directive: d?.value.version ?? NO_VERSION,
+    release: r?.value.version ?? NO_VERSION,
+    freed: freed?.value.version ?? NO_VERSION,
+    beacon: beacon?.value.version ?? NO_VERSION,
+    signedSeconds: count(record.signedSeconds),
+    lastAlarmId: count(record.lastAlarmId),
+    receiptCounter: count(record.receiptCounter),
+    keyCounter: count(record.keyCounter),
+  };
+}
+
+/** @returns what a step did that it must not, in words. */
+function fault(taken: Taken, bench: Bench): string | undefined {
+  const { before, after, input, effects } = taken;
+  if (disorder(taken)) return disorder(taken);
+  if (before.record !== after.record) {
+    const [old, young] = [ages(before.record), ages(after.record)];
+    const fell = Object.keys(old).find(
+      (name) => compareVersions(young[name] ?? NO_VERSION, old[name] ?? NO_VERSION) < 0,
+    );
+    if (fell) return `${fell} fell from ${String(old[fell])} to ${String(young[fell])}`;
+  }
+  const lowered = LEVELS[standing(after)] < LEVELS[standing(before)];
+  const leased = before.held.lease !== after.held.lease && before.held.freed !== after.held.freed;
+  if (lowered && !leased) return `standing fell without a release and its lease, by ${input.type}`;
+  for (const effect of effects) {
+    if (effect.type !== "send") continue;
+    const { value } = readQuestion(effect.bytes, bench.made, owner); // a frame or an envelope, signed by a key of its own
+    const stored = { record: after.record, held: openRecord(after.record, nodeCrypto) };
+    const claim = "holds" in value && JSON.stringify(value.holds) !== JSON.stringify(heldVector(stored));
+    if (claim && !isRetry(taken)) return "it claims to hold what is not stored";
+  }
+  return undefined;
+}
+
+/** The same bytes a second time may be older than what came since. */
+const isRetry = ({ after }: Taken) => (after.job?.sent?.tries ?? 1) > 1;
+
+test("I1: a few thousand steps of random lives: nothing falls, and the save comes first", () => {
+  let steps = 0;
+  const reached = new Set<string>();
+  fc.assert(
+    fc.property(fc.array(life, { minLength: STEPS / 2, maxLength: STEPS }), (acts) => {
+      const bench = new Bench(owner);
+      for (const run of acts) {
+        const [done, onDisk] = [bench.steps.length, bench.disk];
+        try {
+          run(bench);
+        } catch (refusal) {
+          if (!(refusal instanceof ProtocolError)) throw refusal; // bytes that did not prove themselves
+        }
+        for (const taken of bench.steps.slice(done)) {
+          const wrong = fault(taken, bench);
+          if (wrong) throw new Error(wrong);
+          if (taken.after.speaking) reached.add("speaking");
+          reached.add(standing(taken.after));
+          if (taken.after.held.freed) reached.add("freed");
+          if (taken.after.record.ldevid) reached.add("enrolled");
+        }
+        if (bench.steps.length === done && bench.disk !== onDisk) reached.add("rebooted");
+        steps += bench.steps.length - done;
+      }
+    }),
+    { seed: SEED, numRuns: RUNS, endOnFailure: true },
+  );
+  expect(steps).toBeGreaterThan(3000);
+  // It was a life, not a row of refusals.
+  const all = [
+    "enrolled",
+    "freed",
+    "isolate",
+    "none",
+    "observe",
+    "rebooted",
+    "restrict",
+    "revoked",
+    "speaking",
+  ];
+  expect([...reached].sort()).toEqual(all);
+});
+
+test("the same state and the same input give the same result (P12)", async () => {
+  const { step } = await import("../../device/machine.js");
+  const bench = new Bench(owner).speaking();
+  bench.receive(owner.directive(1, 1, "isolate"));
+  for (const { before, input, effects, after } of bench.steps) {
+    const again = step(before, input);
+    expect(JSON.stringify(again)).toBe(JSON.stringify({ state: after, effects }));
+  }
+});
