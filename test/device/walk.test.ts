@@ -4,9 +4,11 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { step } from "../../device/machine.js";
 import type { DeviceRecord } from "../../device/record.js";
 import { heldVector, openRecord, standing } from "../../device/state.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { toHex } from "../../protocol/bytes.js";
 import { ProtocolError } from "../../protocol/errors.js";
 import { encodeFrame } from "../../protocol/frame.js";
 import { LEVELS } from "../../protocol/level.js";
@@ -21,9 +23,9 @@ import { compareVersions, NO_VERSION, type Version } from "../../protocol/versio
 import { Bench, type Taken } from "./bench.js";
 import { disorder } from "./order.js";
 import { DAY, entropy, LEASE_SECONDS, Owner } from "./owner.js";
-import { answerTo, certificateReply, readQuestion } from "./questions.js";
+import { certificateReply, readQuestion } from "./questions.js";
 
-const RUNS = 60;
+const RUNS = 75;
 const STEPS = 80;
 const SEED = 20_270_101;
 
@@ -66,18 +68,23 @@ const answer = fc.record({
   until: jump,
 });
 const answered = answer.map((how): Act => (bench) => {
-  if (bench.sent().length === 0) return;
-  const asked = bench.asked();
-  if (asked.kind === "time")
-    return bench.receive(owner.time(asked.value.nonce, { time: [how.term, owner.now + how.jump] }));
-  if (asked.kind === "receipt") return;
-  if (asked.kind !== "sync") return bench.receive(certificateReply(asked.value, owner, how.documents));
-  const lease = owner.lease(asked.value, {
-    subject: how.subject,
-    time: [how.term, owner.now + how.jump],
-    goodUntil: owner.now + LEASE_SECONDS + how.until,
-  });
-  bench.receive(owner.syncReply(asked.value, how.documents, lease));
+  const asked = bench.sent().length > 0 ? bench.asked() : undefined;
+  switch (asked?.kind) {
+    case undefined:
+    case "receipt":
+      return undefined;
+    case "time":
+      return bench.receive(owner.time(asked.value.nonce, { time: [how.term, owner.now + how.jump] }));
+    case "sync": {
+      const { subject, term, jump, until } = how;
+      const time = [term, owner.now + jump] as const;
+      const goodUntil = owner.now + LEASE_SECONDS + until;
+      const lease = owner.lease(asked.value, { subject, time, goodUntil });
+      return bench.receive(owner.syncReply(asked.value, how.documents, lease));
+    }
+    default:
+      return bench.receive(certificateReply(asked.value, owner, how.documents));
+  }
 });
 const error = fc
   .record({
@@ -171,13 +178,16 @@ const life: fc.Arbitrary<Act> = fc.oneof(
   },
 );
 
-/** All that only grows. */
+/** All that only grows. Opening a record costs six signatures, and every record is looked at twice. */
+const known = new WeakMap<DeviceRecord, Record<string, Version>>();
 function ages(record: DeviceRecord): Record<string, Version> {
-  const { directive: d, release: r, freed, beacon } = openRecord(record, nodeCrypto);
+  const found = known.get(record);
+  if (found) return found;
+  const { directive, release, freed, beacon } = openRecord(record, nodeCrypto);
   const count = (value: number): Version => [0, value];
-  return {
-    directive: d?.value.version ?? NO_VERSION,
-    release: r?.value.version ?? NO_VERSION,
+  const all = {
+    directive: directive?.value.version ?? NO_VERSION,
+    release: release?.value.version ?? NO_VERSION,
     freed: freed?.value.version ?? NO_VERSION,
     beacon: beacon?.value.version ?? NO_VERSION,
     signedSeconds: count(record.signedSeconds),
@@ -185,6 +195,8 @@ function ages(record: DeviceRecord): Record<string, Version> {
     receiptCounter: count(record.receiptCounter),
     keyCounter: count(record.keyCounter),
   };
+  known.set(record, all);
+  return all;
 }
 
 /** @returns what a step did that it must not, in words. */
@@ -257,12 +269,17 @@ test("I1: a few thousand steps of random lives: nothing falls, and the save come
   expect([...reached].sort()).toEqual(all);
 });
 
-test("the same state and the same input give the same result (P12)", async () => {
-  const { step } = await import("../../device/machine.js");
+test("P12: the same state and the same input give the same result", () => {
   const bench = new Bench(owner).speaking();
   bench.receive(owner.directive(1, 1, "isolate"));
   for (const { before, input, effects, after } of bench.steps) {
     const again = step(before, input);
-    expect(JSON.stringify(again)).toBe(JSON.stringify({ state: after, effects }));
+    expect(written(again.effects)).toBe(written(effects));
+    expect(written(again.state.record)).toBe(written(after.record));
   }
 });
+
+/** cbor-x leaves a property on what it has read, so that the arrays themselves are not to be compared. */
+function written(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? toHex(part) : part));
+}
