@@ -4,6 +4,7 @@
  */
 import { equalBytes } from "../protocol/bytes.js";
 import type { Opened } from "../protocol/envelope.js";
+import type { Level } from "../protocol/level.js";
 import type { Lease } from "../protocol/lease.js";
 import type { Release } from "../protocol/release.js";
 import { addHold, liftHolds } from "../protocol/standing.js";
@@ -32,9 +33,7 @@ export function applyDocument(state: DeviceState, document: StandingDocument): D
       const news = compare(opened, held.directive, terms.directive);
       if (news !== "newer") return news === "fork" ? raiseAlarm(state, "fork") : state;
       const lifted = compareVersions(opened.value.version, held.freed?.value.version ?? NO_VERSION) < 0;
-      const holds = lifted
-        ? record.holds
-        : addHold(record.holds, { version: opened.value.version, level: opened.value.level });
+      const holds = lifted ? record.holds : addHold<Level>(record.holds, opened.value);
       return withHeld(state, { directive: opened }, { directive: opened.bytes, holds });
     }
     case "release": {
@@ -43,8 +42,9 @@ export function applyDocument(state: DeviceState, document: StandingDocument): D
       if (opened.value.subject !== record.number || final) return state;
       const news = compare(opened, held.release, terms.directive);
       if (news !== "newer") return news === "fork" ? raiseAlarm(state, "fork") : state;
-      // Not in force yet: only a lease that names it lets it lower anything (P13).
-      return withHeld(state, { release: opened }, { release: opened.bytes });
+      // Not in force yet: until a lease names it, it can only raise (P13), and so is one hold more.
+      const holds = addHold<Level>(record.holds, opened.value);
+      return withHeld(state, { release: opened }, { release: opened.bytes, holds });
     }
     case "unreadable-directive": {
       if (document.subject !== record.number || document.version[0] !== terms.directive) return state;

@@ -118,7 +118,8 @@ function openDirective(bytes: Uint8Array, { trust, crypto }: EdgeContext): Stand
   try {
     return { name: "directive", opened: openDocument(Directive, bytes, trust, crypto) };
   } catch (error) {
-    const unreadable = error instanceof ProtocolError && ["unknown-key", "out-of-range"].includes(error.code);
+    const unreadable =
+      error instanceof ProtocolError && ["unknown-key", "out-of-range", "malformed"].includes(error.code);
     if (!unreadable) throw error;
     const parts = parseEnvelope(bytes);
     verifyParts(parts, keysOf(Directive.signedBy, trust), trust.fleetId, crypto, Directive.name);

@@ -109,11 +109,7 @@ const ALARM_LEVELS: Readonly<Record<Alarm["kind"], Level>> = {
 
 /** What documents and the device's own alarms add up to. Time has no part in it (P5, P6). */
 export function standing({ record, held }: Pick<DeviceState, "record" | "held">): Level {
-  const documents = standingOf(
-    record.holds,
-    held.freed?.value,
-    releaseWaits(held) ? held.release?.value : undefined,
-  );
+  const documents = standingOf(record.holds, held.freed?.value);
   return record.alarms.reduce<Level>(
     (highest, { kind }) => higherLevel(highest, ALARM_LEVELS[kind]),
     documents,

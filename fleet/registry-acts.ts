@@ -67,6 +67,7 @@ function problemWith({ kind, numbers, level, reason }: Act): string | undefined 
   if (numbers.length > MAX_ACT_DEVICES) return `at most ${MAX_ACT_DEVICES} devices in one act`;
   if (new Set(numbers).size !== numbers.length) return "a device is named twice";
   if (reason.trim() === "") return "give a reason: it is part of the record";
+  if (/\p{Surrogate}/u.test(reason)) return "a reason holds whole characters only";
   if (new TextEncoder().encode(reason).length > MAX_REASON_BYTES)
     return `a reason has at most ${MAX_REASON_BYTES} bytes`;
   if (kind === "hold" && level === "none")

@@ -1,7 +1,7 @@
 /** What the events add up to: the one table that decisions look at. Rebuilt from the log at every start. */
 import type { Hold, Freed } from "../protocol/standing.js";
 import { addHold, liftHolds, standingOf } from "../protocol/standing.js";
-import { isDenied, type Level } from "../protocol/level.js";
+import { type HoldLevel, isDenied, type Level } from "../protocol/level.js";
 import { compareVersions, NO_VERSION, type Version } from "../protocol/version.js";
 import type { Act, Base64Url, EventOf, FleetEvent, HeldFact, KeyFact } from "./events.js";
 
@@ -13,7 +13,7 @@ export interface DeviceView {
   readonly key: KeyFact;
   readonly birth: EventOf<"device-imported">;
   readonly level: Level;
-  readonly holds: readonly Hold[];
+  readonly holds: readonly Hold<HoldLevel>[];
   readonly freed?: Freed;
   readonly directive?: EventOf<"directive-issued">;
   readonly release?: EventOf<"release-issued">;

@@ -9,10 +9,12 @@ import { cryptoGuards } from "./rows/crypto.js";
 import { gatewayGuards } from "./rows/gateway.js";
 import { storageGuards } from "./rows/storage.js";
 import { storyGuards } from "./rows/stories.js";
+import { wireGuards } from "./rows/wire.js";
 import { x509Guards } from "./rows/x509.js";
 
 export const guards: readonly Guard[] = [
   ...storyGuards,
+  ...wireGuards,
   ...cryptoGuards,
   ...x509Guards,
   ...storageGuards,

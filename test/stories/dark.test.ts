@@ -93,7 +93,7 @@ test("P6: a lease that ran out holds the device back; only contact restores it, 
   camera.radio.switch(false);
   await harbor.passDays(38); // 7 days of lease, 30 of grace
   expect(camera.device.level).toBe("restrict");
-  expect(camera.events.filter(({ type }) => type === "level")).toHaveLength(1);
+  await until(() => camera.events.some(({ type }) => type === "level"), "the application is told");
   camera.radio.switch(true);
   await harbor.speaking(camera);
   expect(camera.device.level).toBe("none");

@@ -13,6 +13,8 @@ import { parseEnvelope, sealEnvelope } from "../../protocol/envelope.js";
 import { Lease } from "../../protocol/lease.js";
 import type { LEVELS } from "../../protocol/level.js";
 import { Release } from "../../protocol/release.js";
+import { field, message } from "../../protocol/schema.js";
+import { uint } from "../../protocol/types.js";
 import { NO_VERSION } from "../../protocol/version.js";
 import { type Aboard, entropy, Harbor } from "./harbor.js";
 
@@ -225,6 +227,22 @@ describe("documents that are not for this device", () => {
     const state = apply(fresh(), seal(later, value));
     expect(standing(state)).toBe("restrict");
     expect(apply(fresh(), seal(later, { ...value, subject: record.number + 1 }))).toEqual(fresh());
+  });
+
+  test("so does one whose fields have other types by then", () => {
+    const later = message(3, "directive", {
+      ...Directive.fields,
+      reason: field(4, uint(), "a number by then"),
+    });
+    const value = {
+      subject: record.number,
+      version: [1, 5],
+      level: "none",
+      lowestGeneration: 1,
+      issuedAt: 0,
+    };
+    const bytes = seal(later as unknown as typeof Directive, { ...value, reason: 7 } as unknown as Directive);
+    expect(standing(apply(fresh(), bytes))).toBe("restrict");
   });
 });
 

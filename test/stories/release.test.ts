@@ -75,6 +75,18 @@ test("P13: a release that leaves a higher level raises at once, without a lease"
   expect(camera.device.standing).toBe("restrict");
 });
 
+test("P13: of two releases that wait, the second lowers nothing that the first raised", async () => {
+  const camera = await harbor.working();
+  camera.radio.switch(false);
+  await harbor.release([camera.number], "restrict", "trusted with its safe function only");
+  await handOver(camera, newest("release-issued", camera));
+  await harbor.release([camera.number], "none", "trusted again");
+  await handOver(camera, newest("release-issued", camera));
+  expect(camera.device.standing).toBe("restrict");
+  camera.radio.switch(true);
+  await until(() => camera.device.standing === "none", "contact frees it");
+});
+
 test("P7: a second birth of quarantined hardware stands where the first one stood", async () => {
   const first = await harbor.bear("SN-4711");
   await harbor.hold([first.number], "isolate");
@@ -84,6 +96,18 @@ test("P7: a second birth of quarantined hardware stands where the first one stoo
   const request = { type: "import", birth: { ...again, number: 900, index: 900 } } as const;
   expect(await harbor.service.request(request, "test")).toEqual({});
   expect(harbor.service.view.devices.get(900)?.level).toBe("isolate");
+});
+
+test("a reason that no device could read is refused before it is on record", async () => {
+  const camera = await harbor.bear();
+  const act = {
+    kind: "hold",
+    numbers: [camera.number],
+    level: "isolate",
+    reason: "half a \ud800 pair",
+  } as const;
+  expect((await harbor.service.act(act, "admin")).refusal?.code).toBe("bad-request");
+  expect(harbor.service.view.acts.size).toBe(0);
 });
 
 test("the one who asks for a release cannot approve it", async () => {

@@ -6,10 +6,20 @@ export const storyGuards: readonly Guard[] = [
     name: "a release lowers nothing before a lease names it",
     principle: "P13",
     file: "device/documents.ts",
-    find: "// Not in force yet: only a lease that names it lets it lower anything (P13).\n      return withHeld(state, { release: opened }, { release: opened.bytes });",
-    replace:
-      "return withHeld(state, { release: opened, freed: opened }, { release: opened.bytes, freed: opened.bytes, ...liftedBy(record, opened.value) });",
+    find: "const holds = addHold<Level>(record.holds, opened.value);",
+    replace: "const holds = liftHolds(record.holds, opened.value.version);",
     test: { file: "test/stories/release.test.ts", name: "the newest release by hand lowers nothing" },
+  },
+  {
+    name: "a release that waits for its lease can raise",
+    principle: "P13",
+    file: "device/documents.ts",
+    find: "const holds = addHold<Level>(record.holds, opened.value);",
+    replace: "const holds = record.holds;",
+    test: {
+      file: "test/stories/release.test.ts",
+      name: "a release that leaves a higher level raises at once",
+    },
   },
   {
     name: "a lease counts only for what is stored",
@@ -63,8 +73,8 @@ export const storyGuards: readonly Guard[] = [
     name: "earlier, higher holds stay until their release",
     principle: "P2",
     file: "protocol/standing.ts",
-    find: "LEVELS[hold.level] > LEVELS[added.level]",
-    replace: "LEVELS[hold.level] > LEVELS.revoked",
+    find: "...holds.filter((hold) => !covers(added, hold)), {",
+    replace: "{",
     test: { file: "test/stories/monotone.test.ts", name: "P2: hold, release and a milder hold" },
   },
   {
