@@ -25,23 +25,30 @@ export async function httpStationLink(url: string, tokenFile: string): Promise<S
     const signal = AbortSignal.timeout(ANSWER_MS);
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" };
     const request = { method: "POST", headers, body: new Uint8Array(message), signal };
-    const answer = await fetch(endpoint, request).catch((cause: unknown) => {
-      throw refused(`no station answers at ${origin}; start it with: daymark server run`, cause);
-    });
-    const body = await bodyOf(answer, origin);
+    const [answer, body] = await exchange(endpoint, request);
     if (answer.ok) return body;
     throw refused(`the station at ${origin} answered ${answer.status}: ${detailOf(body)}`);
   };
 }
 
-async function bodyOf(answer: Response, origin: string): Promise<Uint8Array> {
-  let body: Uint8Array = new Uint8Array();
-  for await (const chunk of answer.body ?? []) {
-    body = concatBytes(body, chunk as Uint8Array);
-    if (body.length > MAX_ANSWER_BYTES)
-      throw refused(`what answers at ${origin} is no station: too many bytes`);
+async function exchange(endpoint: URL, request: RequestInit): Promise<[Response, Uint8Array]> {
+  try {
+    const answer = await fetch(endpoint, request);
+    return [answer, await bodyOf(answer)];
+  } catch (cause) {
+    if (cause instanceof DeviceError) throw cause;
+    throw refused(`no station answers at ${endpoint.origin}; start it with: daymark server run`, cause);
   }
-  return body;
+}
+
+async function bodyOf({ body, url }: Response): Promise<Uint8Array> {
+  let bytes: Uint8Array = new Uint8Array();
+  for await (const chunk of body ?? []) {
+    bytes = concatBytes(bytes, chunk as Uint8Array);
+    if (bytes.length > MAX_ANSWER_BYTES)
+      throw refused(`what answers at ${url} is no station: too many bytes`);
+  }
+  return bytes;
 }
 
 function detailOf(body: Uint8Array): string {

@@ -60,7 +60,7 @@ function fault(taken: Taken, bench: Bench): string | undefined {
     if (effect.type !== "send") continue;
     const { value } = readQuestion(effect.bytes, bench.made, owner); // a frame or an envelope, signed by a key of its own
     const stored = { record: after.record, held: openRecord(after.record, nodeCrypto) };
-    const claim = "holds" in value && JSON.stringify(value.holds) !== JSON.stringify(heldVector(stored));
+    const claim = "holds" in value && written(value.holds) !== written(heldVector(stored));
     if (claim && !isRetry(taken)) return "it claims to hold what is not stored";
   }
   return undefined;
@@ -98,18 +98,8 @@ test("I1: a few thousand steps of random lives: nothing falls, and the save come
   );
   expect(steps).toBeGreaterThan(3000);
   // It was a life, not a row of refusals.
-  const all = [
-    "enrolled",
-    "freed",
-    "isolate",
-    "none",
-    "observe",
-    "rebooted",
-    "restrict",
-    "revoked",
-    "speaking",
-  ];
-  expect([...reached].sort()).toEqual(all);
+  const seen = [...reached].sort().join(" ");
+  expect(seen).toBe("enrolled freed isolate none observe rebooted restrict revoked speaking");
 });
 
 test("P12: the same state and the same input give the same result", () => {

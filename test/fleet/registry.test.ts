@@ -233,6 +233,22 @@ describe("an act is refused, whole", () => {
   });
 });
 
+describe("P4: work on an act is refused", () => {
+  const work = (registry: Registry, id: string) => codeOf(registry.ask({ type: "follow-up", id, number: 1 }));
+  test("that was done already", () => {
+    const registry = fleetOf(1);
+    const id = registry.pending("hold", "isolate");
+    expect([work(registry, id), work(registry, id)]).toEqual(["accepted", "conflict"]);
+  });
+  test("before it was approved", () => {
+    const registry = fleetOf(1);
+    expect(work(registry, registry.pending("release", "none"))).toBe("conflict");
+  });
+  test("that nobody asked for", () => {
+    expect(work(fleetOf(1), "none")).toBe("conflict");
+  });
+});
+
 describe("revoked is final", () => {
   test("P13: a release that was asked for before the revocation cannot be approved after it", () => {
     const registry = fleetOf(1);
