@@ -4,7 +4,8 @@
  */
 import { openFleetMessage } from "../../device/edge.js";
 import { IDEVID_KEY } from "../../device/jobs.js";
-import { boot, type Effect, type Input, step } from "../../device/machine.js";
+import { boot, step } from "../../device/machine.js";
+import type { Effect, Input } from "../../device/steps.js";
 import type { DeviceRecord } from "../../device/record.js";
 import { type DeviceState, nowSeconds } from "../../device/state.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";

@@ -1,5 +1,5 @@
 /** The order that the effects of one step must have (P4, I4), said once for every test that steps. */
-import type { Effect } from "../../device/machine.js";
+import type { Effect } from "../../device/steps.js";
 import type { Taken } from "./bench.js";
 
 /** What leaves the device, or cannot be taken back. */

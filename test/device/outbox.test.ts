@@ -56,10 +56,12 @@ describe("publish", () => {
     const rig = await Rig.born();
     await rig.start();
     const waiting = Array.from({ length: 1000 }, (_, i) => rig.device.publish("n", utf8(String(i))));
-    await expect(rig.device.publish("n", utf8("1000"))).rejects.toEqual(code("outbox-full"));
+    let oneMore = "waits";
+    rig.device.publish("n", utf8("1000")).catch((error: DeviceError) => (oneMore = error.code));
     rig.serve();
     rig.line.call.close(); // the attempt that hung
     await Promise.all(waiting);
+    expect(oneMore).toBe("outbox-full");
     expect(rig.published()).toEqual(Array.from({ length: 1000 }, (_, i) => String(i)));
     await rig.device.publish("n", utf8("1000")); // there is room again
   });
@@ -91,8 +93,9 @@ describe("publish", () => {
     await all[0];
     await rig.looked();
     call.close(); // "two" was on its way
-    await Promise.all(all);
+    await until(() => rig.published().includes("three"), "the last one leaves");
     expect(rig.published()).toEqual(["one", "two", "two", "three"]);
+    await Promise.all(all);
   });
 
   test("I4: on a new connection nothing leaves before the sync is answered", async () => {

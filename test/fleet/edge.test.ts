@@ -1,7 +1,7 @@
 /** Whose key must have signed what: each row breaks one rule of the fleet's edge, and nothing comes of it. */
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type DeviceRequest, openBirth, openDeviceRequest } from "../../fleet/edge.js";
-import { type Birth, drawUpPapers } from "../../fleet/station/births.js";
+import type { Birth } from "../../fleet/station/births.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { BirthRecord } from "../../protocol/birth.js";
 import { utf8 } from "../../protocol/bytes.js";
@@ -87,17 +87,8 @@ function papersWith(changes: {
 /** Papers for the key of `pledge` that the fleet's station drew up, and nobody imported. */
 function drawnUp(changes: Partial<Birth>): DevicePapers {
   const { publicKey } = pledge.idevid;
-  const birth = {
-    number: pledge.number,
-    hardwareId: utf8("SN-3"),
-    model: "camera",
-    publicKey,
-    index: 2,
-    bornAt: fleet.service.now(),
-  };
-  const identity = fleet.stationIdentity;
-  const { idevid, voucher, record } = drawUpPapers({ ...birth, ...changes }, identity);
-  return { idevid: [idevid, identity.certificate], voucher, record };
+  const birth = { number: pledge.number, hardwareId: utf8("SN-3"), model: "camera", publicKey, index: 2 };
+  return fleet.papersOf({ ...birth, bornAt: fleet.service.now(), ...changes });
 }
 
 /** What a request holds about its new key, with a proof that is off in one point. */
@@ -430,5 +421,15 @@ describe("which keys count when", () => {
     const [reply] = await lamp.send(lamp.syncRequest());
     expect(decodeFrame(SyncReply, reply ?? new Uint8Array()).lease).toBeDefined();
     expect(byOld().map(answer)).toEqual(["wrong-key", "wrong-key", "wrong-key"]);
+  });
+
+  test("P11: two LDevIDs that were not used yet count, a third one before them does not", async () => {
+    const keys = [ldevid(lamp)];
+    for (let i = 0; i < 2; i++) {
+      await lamp.certify("renew");
+      keys.push(ldevid(lamp));
+    }
+    const answers = keys.map((key) => answer(lamp.syncRequest({}, key)));
+    expect(answers).toEqual(["wrong-key", "accepted", "accepted"]);
   });
 });

@@ -11,7 +11,7 @@ import { DEFAULT_POLICY, type FleetPolicy } from "../../fleet/policy.js";
 import type { EventLog, LogRecord, Position, Subject } from "../../fleet/ports.js";
 import type { Refusal } from "../../fleet/refusal.js";
 import { type FleetOptions, FleetService } from "../../fleet/service.js";
-import type { StationIdentity } from "../../fleet/station/births.js";
+import { type Birth, drawUpPapers, type StationIdentity } from "../../fleet/station/births.js";
 import { embeddedStation } from "../../fleet/station/embedded.js";
 import type { Station } from "../../fleet/station/station.js";
 import type { DeviceView } from "../../fleet/view.js";
@@ -123,6 +123,12 @@ export class SmallFleet {
     const certificate = signedOf(view.station);
     const { station, factory } = this.keys;
     return { trust, certificate, station, factory, crypto: nodeCrypto, entropy: options.entropy };
+  }
+
+  /** What the station's own code would give for this birth; nobody imports it. */
+  papersOf(birth: Birth): DevicePapers {
+    const { idevid, voucher, record } = drawUpPapers(birth, this.stationIdentity);
+    return { idevid: [idevid, this.stationIdentity.certificate], voucher, record };
   }
 
   async events(): Promise<readonly FleetEvent[]> {

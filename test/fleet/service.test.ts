@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { FleetError } from "../../fleet/errors.js";
 import { type Act, type FleetEvent, toBase64Url } from "../../fleet/events.js";
 import { FLEET_KEY_NAMES } from "../../fleet/fleet-keys.js";
+import type { FleetPolicy } from "../../fleet/policy.js";
 import type { RegistryRequest } from "../../fleet/registry.js";
 import { keyFactOf } from "../../fleet/sealing.js";
 import { FleetService } from "../../fleet/service.js";
@@ -11,6 +12,7 @@ import { type DeviceView, directiveVersion, releaseVersion } from "../../fleet/v
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { openDocument } from "../../protocol/authority.js";
 import { Beacon, ledgerDigest } from "../../protocol/beacon.js";
+import { utf8 } from "../../protocol/bytes.js";
 import { CertificateReply } from "../../protocol/certify.js";
 import { decodeFrame } from "../../protocol/frame.js";
 import { Lease } from "../../protocol/lease.js";
@@ -26,6 +28,7 @@ import {
   HandClock,
   recordsOf,
   signedOf,
+  SmallDevice,
   SmallFleet,
   WatchedLog,
 } from "./fixtures.js";
@@ -301,6 +304,24 @@ describe("P4: a service that dies in the middle of an act", () => {
   );
 });
 
+describe("the digest that an approval names", () => {
+  const act: Act = { kind: "release", numbers: [1, 2], level: "none", reason: "found" };
+  const others: readonly (readonly [string, Partial<Act>])[] = [
+    ["kind", { kind: "hold" }],
+    ["level", { level: "observe" }],
+    ["reason", { reason: "lost" }],
+    ["set of devices", { numbers: [1, 3] }],
+  ];
+  test.each(others)("P13: is another for another %s", async (_, change) => {
+    const { service } = await fleetOf(0);
+    expect(service.actDigest({ ...act, ...change })).not.toBe(service.actDigest(act));
+  });
+  test("is the same whatever the order of the devices", async () => {
+    const { service } = await fleetOf(0);
+    expect(service.actDigest({ ...act, numbers: [2, 1] })).toBe(service.actDigest(act));
+  });
+});
+
 describe("the Beacon", () => {
   test("P3: follows each change of the denied set with its count and digest, and nothing else", async () => {
     const fleet = await fleetOf(3);
@@ -447,14 +468,48 @@ describe("the door", () => {
     expect(await fleet.events()).toEqual(before);
   });
 
-  test("P7: a member that is held gets no certificate; what it is told is to sync instead", async () => {
+  const levels: readonly (readonly [Level, ErrorReply["code"]])[] = [
+    ["restrict", "held"],
+    ["isolate", "held"],
+    ["revoked", "revoked"],
+  ];
+  test.each(levels)("P7: a member at %s that wants a certificate is told %s", async (level, code) => {
     const fleet = await SmallFleet.open();
     const camera = await fleet.member("SN-1");
-    await fleet.act("hold", [camera.number], "restrict");
+    await fleet.act("hold", [camera.number], level);
     const before = await fleet.events();
     const nonce = freshNonce();
     const request = camera.enrollRequest(camera.newKey(freshKey(), nonce));
-    expect(decodeFrame(ErrorReply, reply(await camera.send(request)))).toMatchObject({ nonce, code: "held" });
+    expect(decodeFrame(ErrorReply, reply(await camera.send(request)))).toMatchObject({ nonce, code });
     expect(await fleet.events()).toEqual(before);
+  });
+
+  /** Born at the fleet's own station, with the hardware of device 1; nobody imported it. */
+  async function stray(unknownDevices: FleetPolicy["unknownDevices"], level: Level) {
+    const fleet = await SmallFleet.open({ policy: { unknownDevices } });
+    await fleet.bear("SN-1");
+    if (level !== "none") await fleet.act("hold", [1], level);
+    const key = freshKey();
+    const about = { number: 2, hardwareId: utf8("SN-1"), model: "camera", publicKey: key.publicKey };
+    const device = new SmallDevice(fleet, 2, key, fleet.papersOf({ ...about, index: 1, bornAt: FOUNDED }));
+    return { fleet, answer: reply(await device.send(device.enrollRequest())) };
+  }
+
+  test("a birth that nobody imported waits, if the policy says so, and is told for how long", async () => {
+    const { fleet, answer } = await stray("wait", "none");
+    expect(decodeFrame(ErrorReply, answer)).toMatchObject({ code: "pending-import", retryAfterSeconds: 600 });
+    expect(fleet.service.view.devices.has(2)).toBe(false);
+  });
+
+  test("a birth that nobody imported is a member, if the policy says so", async () => {
+    const { fleet, answer } = await stray("accept", "observe");
+    expect(decodeFrame(CertificateReply, answer).documents).toEqual([signedOf(fleet.device(2).directive)]);
+    expect(fleet.device(2).level).toBe("observe");
+  });
+
+  test("P7: a birth that nobody imported of hardware that is held gets no certificate from any policy", async () => {
+    const { fleet, answer } = await stray("accept", "isolate");
+    expect(decodeFrame(ErrorReply, answer).code).toBe("held");
+    expect(fleet.device(2)).toMatchObject({ level: "isolate", certificates: [] });
   });
 });

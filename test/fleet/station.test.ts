@@ -1,6 +1,7 @@
 /** Birth at the station: one number per device, one device per hardware, nothing given before it is written. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { FleetError } from "../../fleet/errors.js";
+import { keyFactOf } from "../../fleet/sealing.js";
 import type { StationIdentity } from "../../fleet/station/births.js";
 import { fleetJournal } from "../../fleet/station/fleet-journal.js";
 import { Station } from "../../fleet/station/station.js";
@@ -74,6 +75,15 @@ describe("numbers", () => {
     const stations = (await again.events()).filter(({ type }) => type === "holder-certified");
     expect(stations).toHaveLength(1);
   });
+});
+
+test("P4: a number that the fleet gave to another device meanwhile is not given again", async () => {
+  const key = keyFactOf(freshKey().publicKey);
+  const imported = { number: 2, hardwareId: "other", model: "camera", key, index: 0 };
+  const birth = { ...imported, record: "AA", voucher: "AA", idevid: "AA" };
+  expect(await fleet.service.request({ type: "import", birth }, "batch")).toEqual({});
+  expect(await codeOf(fleet.birth("SN-1", freshKey()))).toBe("conflict");
+  expect(await births()).toMatchObject([{ hardwareId: "other" }]);
 });
 
 describe("a device that asks again", () => {

@@ -176,7 +176,7 @@ export const storyGuards: readonly Guard[] = [
   {
     name: "a request is saved before it is sent",
     principle: "P4",
-    file: "device/machine.ts",
+    file: "device/asking.ts",
     find: "const open = state.record.request?.kind === kind ? state.record.request : undefined;",
     replace: "const open = undefined as typeof state.record.request;",
     test: { file: "test/stories/enrollment.test.ts", name: "killed after" },

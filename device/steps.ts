@@ -1,0 +1,59 @@
+/** What goes into the machine and what comes out: the words that its parts share. */
+import type { PublicKey } from "../protocol/crypto.js";
+import type { Level } from "../protocol/level.js";
+import type { FleetMessage } from "./edge.js";
+import type { DeviceRecord } from "./record.js";
+import type { DeviceState, Session } from "./state.js";
+
+/** All that can happen to a device. `atMs`: powered time, milliseconds. `entropy`: 32 fresh bytes. */
+export type Input = { readonly atMs: number; readonly entropy: Uint8Array } & (
+  | { readonly type: "connected"; readonly door: Session["door"] }
+  | { readonly type: "disconnected" }
+  /** The server's certificate was refused: for its dates only, or for good. */
+  | { readonly type: "server-refused"; readonly why: "dates" | "chain" }
+  | { readonly type: "received"; readonly message: FleetMessage }
+  | { readonly type: "key-created"; readonly publicKey: PublicKey }
+  | { readonly type: "signed"; readonly signature: Uint8Array }
+  | { readonly type: "held-back"; readonly messages: number }
+  | { readonly type: "tick" }
+);
+
+/** All a device can ask for. */
+export type Effect =
+  | { readonly type: "save"; readonly record: DeviceRecord }
+  /** Answered by `key-created`, also when a key of this name is there already. */
+  | { readonly type: "create-key"; readonly name: string }
+  | { readonly type: "remove-key"; readonly name: string }
+  /** Answered by `signed`. */
+  | { readonly type: "sign"; readonly key: string; readonly bytes: Uint8Array }
+  | { readonly type: "send"; readonly bytes: Uint8Array }
+  /** Leave, and come back with the identity and through the door that the state now names. */
+  | { readonly type: "reconnect" }
+  | { readonly type: "level"; readonly level: Level; readonly before: Level }
+  /** Whether application messages may be sent from now on. */
+  | { readonly type: "speak"; readonly allowed: boolean }
+  | { readonly type: "wake"; readonly atMs: number };
+
+export interface Step {
+  readonly state: DeviceState;
+  readonly effects: readonly Effect[];
+}
+
+export function withSession(state: DeviceState, session: Session | undefined): DeviceState {
+  const { session: _session, ...rest } = withoutJob(state);
+  return session ? { ...rest, session } : rest;
+}
+
+export function withoutJob(state: DeviceState): DeviceState {
+  const { job: _job, ...rest } = state;
+  return rest;
+}
+
+export function only(state: DeviceState): Step {
+  return { state, effects: [] };
+}
+
+/** Nothing more is asked over a connection that is left. */
+export function leave(state: DeviceState, effects: readonly Effect[] = []): Step {
+  return { state: withSession(state, undefined), effects: [...effects, { type: "reconnect" }] };
+}
