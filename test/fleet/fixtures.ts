@@ -59,7 +59,7 @@ export const freshNonce = (): Uint8Array => entropy(16);
 export const freshKey = (algorithm: Algorithm = "ES256"): Signer =>
   testSigner(algorithm, Buffer.from(entropy(16)).toString("hex"));
 
-export function fleetKeys(label: string): FleetKeys {
+function fleetKeys(label: string): FleetKeys {
   return Object.fromEntries(
     FLEET_KEY_NAMES.map((name) => [name, testSigner("ES256", `${label} ${name}`)]),
   ) as FleetKeys;
@@ -137,16 +137,14 @@ export class SmallFleet {
 
   /** A device as the fleet sees it now. */
   device(number: number): DeviceView {
-    const device = this.service.view.devices.get(number);
-    if (!device) throw new Error(`the fleet knows no device ${number}`);
-    return device;
+    return must(this.service.view.devices.get(number));
   }
 
   /** Born at the station, and imported by it. */
   async bear(hardwareId: string, key: Signer = freshKey()): Promise<SmallDevice> {
     const { idevid, voucher, record } = await this.birth(hardwareId, key);
-    const [number] = this.service.view.numberByHardware.get(toBase64Url(utf8(hardwareId))) ?? [];
-    return new SmallDevice(this, number ?? 0, key, { idevid, voucher, record });
+    const numbers = must(this.service.view.numberByHardware.get(toBase64Url(utf8(hardwareId))));
+    return new SmallDevice(this, must(numbers[0]), key, { idevid, voucher, record });
   }
 
   /** What the station answers to a hello and then to the request that fits its challenge. */
@@ -240,15 +238,20 @@ export class SmallDevice {
           ? this.seal(RenewRequest, request)
           : this.seal(ReturnRequest, request, this.idevid),
     );
-    decodeFrame(CertificateReply, reply ?? new Uint8Array());
+    decodeFrame(CertificateReply, must(reply));
     this.ldevid = key;
   }
 }
 
+/** What has to be there. */
+export function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("there is nothing where something has to be");
+  return value;
+}
+
 /** Of an event that always has something signed. */
 export function signedOf(event: FleetEvent | undefined): Uint8Array {
-  if (event?.signed === undefined) throw new Error("nothing was signed");
-  return fromBase64Url(event.signed);
+  return fromBase64Url(must(event?.signed));
 }
 
 export async function recordsOf(log: EventLog): Promise<LogRecord[]> {

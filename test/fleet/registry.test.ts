@@ -9,7 +9,7 @@ import type { SyncFacts } from "../../fleet/registry-sync.js";
 import { apply, type DeviceView, EMPTY_VIEW, type FleetView } from "../../fleet/view.js";
 import type { HoldLevel, Level } from "../../protocol/level.js";
 import { compareVersions, NO_VERSION } from "../../protocol/version.js";
-import { DAY, FOUNDED } from "./fixtures.js";
+import { DAY, FOUNDED, must } from "./fixtures.js";
 
 /** What a directive has room for. */
 const MAX_REASON_BYTES = 64;
@@ -42,18 +42,17 @@ class Registry {
 
   /** Facts of a request that is accepted. */
   facts(request: RegistryRequest): readonly Fact[] {
-    const decision = this.ask(request);
-    return decision.accepted ? decision.facts : expect.unreachable(decision.refusal.text);
+    return accepted(this.ask(request));
   }
 
   device(number = 1): DeviceView {
-    return this.view.devices.get(number) ?? expect.unreachable(`there is no device ${number}`);
+    return must(this.view.devices.get(number));
   }
 
   /** Asked for by `ann`, approved by `bob` where that is needed, and carried out. @returns what was issued. */
   act(kind: Act["kind"], level: Level, numbers: readonly number[] = [1]): readonly Fact[] {
     const id = this.pending(kind, level, numbers);
-    if (this.view.acts.get(id)?.expiresAt !== undefined) expect(this.approve(id).accepted).toBe(true);
+    if (this.view.acts.get(id)?.expiresAt !== undefined) accepted(this.approve(id));
     return this.carryOut();
   }
 
@@ -70,6 +69,12 @@ class Registry {
   carryOut(): readonly Fact[] {
     return openWork(this.view).flatMap((work) => this.facts(work));
   }
+}
+
+/** @throws Error with the words of the refusal. */
+function accepted(decision: Decision): readonly Fact[] {
+  if (!decision.accepted) throw new Error(decision.refusal.text);
+  return decision.facts;
 }
 
 const birth = (number: number, hardwareId = `hw-${number}`, key = `key-${hardwareId}`): ImportRequest => {
@@ -116,7 +121,8 @@ const types = (facts: readonly Fact[]) => facts.map(({ type }) => type);
 
 function only<T extends Fact["type"]>(type: T, facts: readonly Fact[]): FactOf<T> {
   const found = facts.filter((fact): fact is FactOf<T> => fact.type === type);
-  return found.length === 1 && found[0] ? found[0] : expect.unreachable(`${found.length} of ${type}`);
+  if (found.length > 1) throw new Error(`${found.length} of ${type}`);
+  return must(found[0]);
 }
 
 describe("who may act alone", () => {

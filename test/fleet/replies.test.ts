@@ -13,7 +13,7 @@ import { ErrorReply } from "../../protocol/notice.js";
 import { SyncReply, type SyncRequest } from "../../protocol/sync.js";
 import type { Version } from "../../protocol/version.js";
 import { verifyChain } from "../../protocol/x509/verify.js";
-import { freshNonce, signedOf, type SmallDevice, SmallFleet } from "./fixtures.js";
+import { freshNonce, must, signedOf, type SmallDevice, SmallFleet } from "./fixtures.js";
 
 type Kind = "directive" | "release" | "ledger";
 const KINDS: readonly Kind[] = ["directive", "release", "ledger"];
@@ -42,7 +42,7 @@ beforeAll(async () => {
 type Held = NonNullable<SyncRequest["holds"]["directive"]>;
 const hashOf = (document: Uint8Array) => payloadHash(parseEnvelope(document), nodeCrypto);
 const versionOf = (kind: Kind): Version =>
-  (kind === "ledger" ? view.beacon?.version : device[kind]?.version) ?? expect.unreachable(kind);
+  must(kind === "ledger" ? view.beacon?.version : device[kind]?.version);
 const current = (kind: Kind): Held => ({ version: versionOf(kind), hash: hashOf(newest[kind]) });
 
 /** Of a device that holds `kinds` as they are now, and `other` as it says. */

@@ -6,6 +6,8 @@
 import type { Guard } from "./guard.js";
 import { apiGuards } from "./rows/api.js";
 import { cryptoGuards } from "./rows/crypto.js";
+import { deviceGuards } from "./rows/device.js";
+import { fleetGuards } from "./rows/fleet.js";
 import { gatewayGuards } from "./rows/gateway.js";
 import { storageGuards } from "./rows/storage.js";
 import { storyGuards } from "./rows/stories.js";
@@ -20,4 +22,6 @@ export const guards: readonly Guard[] = [
   ...storageGuards,
   ...gatewayGuards,
   ...apiGuards,
+  ...fleetGuards,
+  ...deviceGuards,
 ];

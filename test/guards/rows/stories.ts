@@ -169,8 +169,8 @@ export const storyGuards: readonly Guard[] = [
     name: "a retry of a certificate request gets the same certificate",
     principle: "P4",
     file: "fleet/registry-certify.ts",
-    find: "nonce === request.nonce;",
-    replace: 'nonce === "";',
+    find: "last?.nonce === nonce &&",
+    replace: 'last?.nonce === "" &&',
     test: { file: "test/stories/enrollment.test.ts", name: "before it answered" },
   },
   {
