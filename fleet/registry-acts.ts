@@ -43,11 +43,16 @@ function needsApproval(act: Act, policy: FleetPolicy): boolean {
   return act.kind === "release" || act.level === "revoked" || act.numbers.length > policy.massActDevices;
 }
 
-export function decideAct(view: FleetView, { id, act }: ActRequest, { now, policy }: Context): Decision {
-  const unknown = act.numbers.find((number) => !view.devices.has(number));
+export function decideAct(
+  view: FleetView,
+  { id, act: asked }: ActRequest,
+  { now, policy }: Context,
+): Decision {
+  const unknown = asked.numbers.find((number) => !view.devices.has(number));
   if (unknown !== undefined) return refuse("not-found", `there is no device ${unknown}; nothing was changed`);
-  const problem = problemWith(act) ?? (view.acts.has(id) ? "this request id was used before" : undefined);
+  const problem = problemWith(asked) ?? (view.acts.has(id) ? "this request id was used before" : undefined);
   if (problem) return refuse("bad-request", problem);
+  const act = { ...asked, numbers: wholeHardware(view, asked.numbers) };
   const gone = revokedAmong(view, act);
   if (gone !== undefined)
     return refuse("conflict", `device ${gone} is revoked for good; nothing was changed`);
@@ -56,6 +61,15 @@ export function decideAct(view: FleetView, { id, act }: ActRequest, { now, polic
     `act/${id}`,
     needsApproval(act, policy) ? { ...fact, expiresAt: now + policy.approvalSeconds } : fact,
   );
+}
+
+/** Standing belongs to the hardware: an act on one of its numbers is an act on all of them (P7). */
+function wholeHardware(view: FleetView, numbers: readonly number[]): readonly number[] {
+  const all = numbers.flatMap((number) => {
+    const { hardwareId = "" } = view.devices.get(number) ?? {};
+    return view.numberByHardware.get(hardwareId) ?? [];
+  });
+  return [...new Set(all)].sort((a, b) => a - b);
 }
 
 function revokedAmong(view: FleetView, { numbers }: Act): number | undefined {

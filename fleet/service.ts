@@ -109,17 +109,26 @@ export class FleetService {
     return { id, ...(await this.request({ type: "act", id, act }, actor)) };
   }
 
-  /** @param digest - of the set of devices that the approver saw: `actDigest`. */
+  /** @param digest - of what the approver saw: `actDigest`. */
   async approve(id: string, digest: string, actor: string): Promise<Outcome> {
-    const pending = this.#view.acts.get(id);
-    const expectedDigest = pending ? this.actDigest(pending.act) : "";
-    return this.request({ type: "approve", id, actor, digest, expectedDigest }, actor);
+    const outcome = await this.#inTurn(() => {
+      const pending = this.#view.acts.get(id);
+      const expectedDigest = pending ? this.actDigest(pending.act) : ""; // of this very moment
+      return this.#decideOne({ type: "approve", id, actor, digest, expectedDigest }, actor);
+    });
+    await this.#finishOpenWork();
+    return outcome;
   }
 
-  /** What an approval binds: 16 hex digits over kind, level, reason and the resolved set of devices. */
+  /**
+   * What an approval binds: 16 hex digits over kind, level, reason, the resolved set of devices and, for a
+   * release, what holds each of them: who approves frees from what was seen, not from what came since.
+   */
   actDigest(act: Act): string {
     const numbers = [...act.numbers].sort((a, b) => a - b);
-    const text = JSON.stringify([act.kind, act.level, act.reason, numbers]);
+    const held =
+      act.kind === "release" ? numbers.map((n) => this.#view.devices.get(n)?.directive?.version) : [];
+    const text = JSON.stringify([act.kind, act.level, act.reason, numbers, held]);
     return toHex(this.options.crypto.sha256(utf8(text)).subarray(0, 8));
   }
 

@@ -64,7 +64,8 @@ export function voyageFleet(startGateway: StartGateway) {
 async function byOperators(service: FleetService, act: Act): Promise<void> {
   const { id, refusal } = await service.act(act, "admin");
   if (refusal) throw new FleetError("conflict", refusal.text);
-  if (service.view.acts.get(id)?.expiresAt === undefined) return;
-  const approved = await service.approve(id, service.actDigest(act), "approver");
+  const requested = service.view.acts.get(id);
+  if (requested?.expiresAt === undefined) return;
+  const approved = await service.approve(id, service.actDigest(requested.act), "approver");
   if (approved.refusal) throw new FleetError("conflict", approved.refusal.text);
 }

@@ -103,6 +103,17 @@ describe("sync", () => {
   });
 });
 
+test("P2: a hold that a release in force has lifted holds nobody when it comes late", () => {
+  const bench = new Bench(new Owner()).speaking();
+  bench.receive(bench.owner.release(1, 3, "none")); // it never saw what this lifts
+  bench.answer();
+  bench.receive(bench.owner.directive(1, 2, "isolate"));
+  expect(bench.state.held.directive?.value.version).toEqual([1, 2]);
+  expect(bench.state.reported).toBe("none");
+  bench.receive(bench.owner.directive(1, 4, "isolate"));
+  expect(bench.state.reported).toBe("isolate");
+});
+
 describe("a lease counts only", () => {
   test.each<[string, (bench: Bench) => Partial<Lease>]>([
     ["for this device", () => ({ subject: 2 })],

@@ -96,6 +96,22 @@ test("P7: a second birth of quarantined hardware stands where the first one stoo
   const request = { type: "import", birth: { ...again, number: 900, index: 900 } } as const;
   expect(await harbor.service.request(request, "test")).toEqual({});
   expect(harbor.service.view.devices.get(900)?.level).toBe("isolate");
+  // What is decided later about one of its numbers holds for the other too.
+  await harbor.release([900]);
+  expect(harbor.service.view.devices.get(first.number)?.level).toBe("none");
+  await harbor.hold([first.number], "restrict");
+  expect(harbor.service.view.devices.get(900)?.level).toBe("restrict");
+});
+
+test("P13: who approves a release frees from what was seen, not from what came since", async () => {
+  const camera = await harbor.bear();
+  await harbor.hold([camera.number], "restrict");
+  const act = { kind: "release", numbers: [camera.number], level: "none", reason: "found" } as const;
+  const { id } = await harbor.service.act(act, "admin");
+  const seen = harbor.service.actDigest(act);
+  await harbor.hold([camera.number], "isolate", "something else came up");
+  expect((await harbor.service.approve(id, seen, "approver")).refusal?.code).toBe("conflict");
+  expect(harbor.service.view.devices.get(camera.number)?.level).toBe("isolate");
 });
 
 test("a reason that no device could read is refused before it is on record", async () => {

@@ -3,6 +3,22 @@ import type { Guard } from "../guard.js";
 
 export const storyGuards: readonly Guard[] = [
   {
+    name: "an approval binds what holds the devices when it is given",
+    principle: "P13",
+    file: "fleet/service.ts",
+    find: "numbers, held]);",
+    replace: "numbers]);",
+    test: { file: "test/stories/release.test.ts", name: "frees from what was seen" },
+  },
+  {
+    name: "an act on one number is an act on the hardware",
+    principle: "P7",
+    file: "fleet/registry-acts.ts",
+    find: "numbers: wholeHardware(view, asked.numbers)",
+    replace: "numbers: asked.numbers",
+    test: { file: "test/stories/release.test.ts", name: "a second birth of quarantined hardware" },
+  },
+  {
     name: "a release lowers nothing before a lease names it",
     principle: "P13",
     file: "device/documents.ts",
