@@ -103,6 +103,7 @@ export function unsignedRequest(state: DeviceState, job: Job, atMs: number): Uns
         holds,
         maxReplyBytes: MAX_REPLY_BYTES,
         health,
+        ...(record.signedSeconds > 0 && { time: record.signedSeconds }),
         ...alarms,
       });
     }

@@ -130,6 +130,7 @@ function openSync(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
     key: toBase64Url(signer.bytes),
     held: heldFact(value.holds),
     alarms: value.alarms ?? [],
+    time: value.time ?? 0,
   };
   return { request, nonce: value.nonce, sync: value };
 }

@@ -90,7 +90,9 @@ export type Fact =
       readonly goodUntil: number;
       readonly nextSyncSeconds: number;
       readonly required: HeldFact;
+      /** What the device signed that it holds, and the newest signed time that it knew. */
       readonly held: HeldFact;
+      readonly time: number;
       readonly key: Base64Url;
     }
   | {

@@ -15,6 +15,8 @@ export interface SyncFacts {
   readonly key: Base64Url;
   readonly held: HeldFact;
   readonly alarms: readonly { readonly id: number; readonly kind: string }[];
+  /** Newest signed fleet time that the device holds, Unix seconds; 0: none yet. */
+  readonly time: number;
 }
 
 /** A verified receipt. */
@@ -48,6 +50,7 @@ export function decideSync(view: FleetView, sync: SyncFacts, context: Context): 
     required,
     held: sync.held,
     key: sync.key,
+    time: sync.time,
   });
 }
 

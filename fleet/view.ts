@@ -24,6 +24,8 @@ export interface DeviceView {
   /** What the device last signed that it holds, and when. */
   readonly held?: HeldFact;
   readonly lastContactAt?: number;
+  /** Newest signed fleet time that the device has shown to know. */
+  readonly heldTime: number;
   readonly receiptCounter: number;
   readonly alarms: readonly { readonly id: number; readonly kind: string; readonly at: number }[];
   readonly lastAlarmId: number;
@@ -141,10 +143,13 @@ function applyToDevice(device: DeviceView, event: DeviceEvent): DeviceView {
       return { ...device, holds, freed: event, alarms, release: event, level: standingOf(holds, event) };
     }
     case "lease-issued": {
-      const { held, at, key } = event;
+      const { held, at, key, time } = event;
       const newest = device.certificates.at(-1);
       const certificates = newest?.key.bytes === key ? [newest] : device.certificates;
-      return { ...device, lease: event, held, certificates, lastContactAt: at };
+      const leased = { ...device, lease: event, certificates };
+      // An older sync that somebody repeats is answered, which harms nobody, but is no news of the device.
+      const news = time > device.heldTime || device.held === undefined;
+      return news ? { ...leased, held, heldTime: time, lastContactAt: at } : leased;
     }
     case "receipt-received":
       return { ...device, held: event.held, receiptCounter: event.counter, lastContactAt: event.at };
@@ -168,6 +173,7 @@ function importedDevice(event: EventOf<"device-imported">): DeviceView {
     certificates: [],
     lowestGeneration: 1,
     receiptCounter: 0,
+    heldTime: 0,
     alarms: [],
     lastAlarmId: 0,
   };

@@ -1,5 +1,5 @@
 /** Sync: one exchange after any absence. The device says what it holds; the reply has whatever is newer. */
-import { deviceNumber, documents, envelope, nonce } from "./common.js";
+import { deviceNumber, documents, envelope, nonce, seconds } from "./common.js";
 import { field, map, message, optional, type TypeOf } from "./schema.js";
 import { array, choice, text, uint } from "./types.js";
 import { heldVector } from "./vector.js";
@@ -32,6 +32,7 @@ export const SyncRequest = message(23, "sync-request", {
   maxReplyBytes: field(4, uint(65_536, 512), "the largest reply it can take"),
   alarms: optional(5, array(alarm, { min: 1, max: 16 }), "not yet cleared"),
   health: optional(6, health, "how it is"),
+  time: optional(7, seconds, "newest signed fleet time it holds; absent before the first"),
 });
 export type SyncRequest = TypeOf<typeof SyncRequest>;
 

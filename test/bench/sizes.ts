@@ -94,7 +94,7 @@ function wireBytes(algorithm: Algorithm, age: Age): Readonly<Record<string, OnWi
     heldBack: 1000,
     ...(age.firmware && { firmware: age.firmware }),
   };
-  const sync = { subject, nonce, holds, maxReplyBytes: 16_384, health };
+  const sync = { subject, nonce, holds, maxReplyBytes: 16_384, health, time: 1_795_302_000 };
   const alarms = Array.from({ length: age.alarms }, (_, i) => ({ id: i + 1, kind: "fork" as const }));
   const required = {
     authority: 1,

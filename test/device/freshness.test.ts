@@ -94,12 +94,12 @@ describe("powered time", () => {
   });
 
   test("P6: power cycling does not stop it: after enough boots the lease is out", () => {
-    const bench = new Bench(new Owner()).speaking();
-    for (let boots = 0; boots < (LEASE_SECONDS + 30 * 86_400) / HOUR; boots++) {
+    const bench = new Bench(new Owner(TABLE)).speaking();
+    for (let boots = 0; boots < LEASE_SECONDS / HOUR + 1; boots++) {
       expect(level(bench)).toBe("none");
       bench.reboot();
     }
-    expect(level(bench)).toBe("restrict");
+    expect(level(bench)).toBe("observe");
   });
 
   test("a device that never heard the time is charged nothing", () => {

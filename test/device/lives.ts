@@ -1,6 +1,10 @@
-/** Random happenings for the machine: from the fleet, from strangers, in any order, at any time. */
+/**
+ * Random happenings for the machine: from the fleet, from strangers, in any order, at any time. They are
+ * plain data, so that a life that goes wrong is printed and can be lived again.
+ */
 import fc from "fast-check";
 import { encodeFrame } from "../../protocol/frame.js";
+import { LEVELS, type HoldLevel, type Level } from "../../protocol/level.js";
 import {
   ERROR_CODES,
   type ErrorCode,
@@ -16,149 +20,142 @@ import { certificateReply } from "./questions.js";
 export const owner = new Owner();
 const stranger = new Owner();
 
-/** One happening. @throws ProtocolError when what came does not prove itself. */
-export type Act = (bench: Bench) => unknown;
-const act = (run: Act) => fc.constant(run);
-const n = fc.nat(5);
-const term = fc.constantFrom(1, 1, 1, 1, 0, 2);
-const subject = fc.constantFrom(1, 1, 1, 2);
-const by = fc.constantFrom(owner, owner, owner, stranger);
-const jump = fc.integer({ min: -3 * DAY, max: 3 * DAY });
-const holdLevel = fc.constantFrom("none", "observe", "restrict", "isolate" as const);
-const anyLevel = fc.constantFrom("none", "none", "observe", "restrict", "isolate", "revoked" as const);
+/** A document as it may come. `ahead`: its number, counted from the newest that the device holds. */
+interface Paper {
+  readonly kind: "directive" | "release" | "beacon";
+  readonly genuine: boolean;
+  readonly subject: number;
+  readonly term: number;
+  readonly ahead: number;
+  readonly level: Level;
+  readonly other: number;
+}
 
-const directive = fc.record({ by, subject, term, n, level: holdLevel, issuedAt: n });
-const release = fc.record({ by, subject, term, n, level: anyLevel, alarm: fc.option(n) });
-const document = fc.oneof(
-  directive.map((d) =>
-    d.by.directive(d.subject, d.n, d.level, { version: [d.term, d.n], issuedAt: d.issuedAt }),
-  ),
-  release.map((r) =>
-    r.by.release(r.subject, r.n, r.level, {
-      version: [r.term, r.n],
-      ...(r.alarm ? { clearedAlarms: [r.alarm] } : {}),
-    }),
-  ),
-  fc
-    .record({ by, term, n, denied: fc.nat(1) })
-    .map((b) => b.by.beacon(b.n, { version: [b.term, b.n], denied: b.denied })),
-);
+/** An answer to what was asked last, with a lease that may be for somebody else, or of another time. */
+interface Answer {
+  readonly papers: readonly Paper[];
+  readonly subject: number;
+  readonly term: number;
+  readonly earlier: number;
+}
 
-/** The fleet answers what was asked last; late, twice, or with a lease that should not count, as it may be. */
-const answer = fc.record({
-  documents: fc.array(document, { maxLength: 3 }),
-  jump,
-  term,
+export type Happening =
+  | { readonly type: "answer"; readonly answer?: Answer }
+  | { readonly type: "paper"; readonly paper: Paper }
+  | { readonly type: "role"; readonly role: SessionRole }
+  | { readonly type: "connected"; readonly door: "front" | "lobby" }
+  | { readonly type: "server-refused"; readonly why: "dates" | "chain" }
+  | { readonly type: "pass"; readonly seconds: number }
+  | { readonly type: "error"; readonly code: ErrorCode; readonly seconds: number; readonly named: boolean }
+  | { readonly type: "noise"; readonly bytes: Uint8Array }
+  | { readonly type: "held-back"; readonly messages: number }
+  | { readonly type: "disconnected" | "reboot" };
+
+const often = <T>(usual: T, ...rare: readonly T[]) => fc.constantFrom(usual, usual, usual, usual, ...rare);
+const subject = often(1, 2);
+const term = often(1, 0, 2);
+const paper: fc.Arbitrary<Paper> = fc.record({
+  kind: fc.constantFrom("directive", "release", "release", "beacon" as const),
+  genuine: often(true, false),
   subject,
-  until: jump,
+  term,
+  ahead: often(1, 0, -1, -3, 2, 5),
+  level: fc.constantFrom<Level[]>("none", ...(Object.keys(LEVELS) as Level[])),
+  other: fc.nat(3),
 });
-const answered = answer.map((how): Act => (bench) => {
-  if (bench.sent().length === 0) return undefined;
-  const asked = bench.asked();
-  switch (asked.kind) {
-    case "receipt":
-      return undefined;
-    case "time":
-      return bench.receive(owner.time(asked.value.nonce, { time: [how.term, owner.now + how.jump] }));
-    case "sync": {
-      const { subject, term, jump, until } = how;
-      const time = [term, owner.now + jump] as const;
-      const goodUntil = owner.now + LEASE_SECONDS + until;
-      const lease = owner.lease(asked.value, { subject, time, goodUntil });
-      return bench.receive(owner.syncReply(asked.value, how.documents, lease));
-    }
-    default:
-      return bench.receive(certificateReply(asked.value, owner, how.documents));
-  }
+const answer: fc.Arbitrary<Answer> = fc.record({
+  papers: fc.array(paper, { maxLength: 3 }),
+  subject,
+  term,
+  earlier: often(0, 1, 3 * DAY, -DAY),
 });
-const error = fc
-  .record({
-    code: fc.constantFrom(...(Object.keys(ERROR_CODES) as ErrorCode[])),
-    retryAfterSeconds: fc.nat(3600),
-    nonce: fc.boolean(),
-  })
-  .map(
-    ({ nonce, ...value }): Act =>
-      (bench) =>
-        bench.receive(encodeFrame(ErrorReply, nonce ? { ...value, nonce: entropy(16) } : value)),
-  );
+const roles = Object.keys(SESSION_ROLES) as SessionRole[];
+const codes = Object.keys(ERROR_CODES) as ErrorCode[];
+const of = <T extends Happening["type"], R>(type: T, rest: { [K in keyof R]: fc.Arbitrary<R[K]> }) =>
+  fc.record({ type: fc.constant(type), ...rest });
 
-export const happening: fc.Arbitrary<Act> = fc.oneof(
-  { weight: 6, arbitrary: answered },
-  { weight: 4, arbitrary: act((bench) => bench.answer()) },
-  {
-    weight: 5,
-    arbitrary: document.map(
-      (bytes): Act =>
-        (bench) =>
-          bench.receive(bytes),
-    ),
-  },
-  {
-    weight: 5,
-    arbitrary: fc
-      .constantFrom<SessionRole[]>(
-        "device",
-        "device",
-        "held",
-        "pledge",
-        ...(Object.keys(SESSION_ROLES) as SessionRole[]),
-      )
-      .map(
-        (role): Act =>
-          (bench) =>
-            bench.notice(role),
-      ),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.constantFrom("front", "front", "lobby" as const).map(
-      (door): Act =>
-        (bench) =>
-          bench.feed({ type: "connected", door }),
-    ),
-  },
-  { weight: 2, arbitrary: act((bench) => bench.feed({ type: "disconnected" })) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom("dates", "chain" as const).map(
-      (why): Act =>
-        (bench) =>
-          bench.feed({ type: "server-refused", why }),
-    ),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.integer({ min: 0, max: 120 }).map(
-      (seconds): Act =>
-        (bench) =>
-          bench.pass(seconds),
-    ),
-  },
+export const happening: fc.Arbitrary<Happening> = fc.oneof(
+  { weight: 5, arbitrary: of("answer", { answer }) },
+  { weight: 5, arbitrary: fc.constant({ type: "answer" as const }) },
+  { weight: 5, arbitrary: of("paper", { paper }) },
+  { weight: 5, arbitrary: of("role", { role: fc.constantFrom("device", "device", "pledge", ...roles) }) },
+  { weight: 4, arbitrary: of("connected", { door: fc.constantFrom("front", "front", "lobby" as const) }) },
+  { weight: 1, arbitrary: of("server-refused", { why: fc.constantFrom("dates", "chain" as const) }) },
+  { weight: 3, arbitrary: of("pass", { seconds: fc.nat(120) }) },
+  { weight: 2, arbitrary: of("pass", { seconds: fc.nat(12 * DAY) }) },
   {
     weight: 2,
-    arbitrary: fc.integer({ min: 0, max: 12 * DAY }).map(
-      (seconds): Act =>
-        (bench) =>
-          bench.pass(seconds),
-    ),
+    arbitrary: of("error", {
+      code: fc.constantFrom(...codes),
+      seconds: fc.nat(3600),
+      named: fc.boolean(),
+    }),
   },
-  { weight: 1, arbitrary: act((bench) => bench.reboot()) },
-  { weight: 2, arbitrary: error },
-  {
-    weight: 1,
-    arbitrary: fc.uint8Array({ maxLength: 200 }).map(
-      (bytes): Act =>
-        (bench) =>
-          bench.receive(bytes),
-    ),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.nat(9).map(
-      (messages): Act =>
-        (bench) =>
-          bench.feed({ type: "held-back", messages }),
-    ),
-  },
+  { weight: 1, arbitrary: of("noise", { bytes: fc.uint8Array({ maxLength: 200 }) }) },
+  { weight: 1, arbitrary: of("held-back", { messages: fc.nat(9) }) },
+  { weight: 3, arbitrary: fc.constantFrom({ type: "disconnected" as const }, { type: "reboot" as const }) },
 );
+
+/** @throws ProtocolError when what came does not prove itself. */
+export function happens(bench: Bench, what: Happening): void {
+  switch (what.type) {
+    case "answer":
+      return void (what.answer ? answered(bench, what.answer) : bench.answer());
+    case "paper":
+      return void bench.receive(written(bench, what.paper));
+    case "role":
+      return void bench.notice(what.role);
+    case "pass":
+      return void bench.pass(what.seconds);
+    case "error": {
+      const nonce = what.named ? { nonce: entropy(16) } : {};
+      const value = { code: what.code, retryAfterSeconds: what.seconds, ...nonce };
+      return void bench.receive(encodeFrame(ErrorReply, value));
+    }
+    case "noise":
+      return void bench.receive(what.bytes);
+    case "reboot":
+      return bench.reboot();
+    default:
+      return void bench.feed(what);
+  }
+}
+
+function answered(bench: Bench, { papers, subject, term, earlier }: Answer): void {
+  const asked = bench.sent().length > 0 ? bench.asked() : { kind: "receipt" as const };
+  const time = [term, owner.now - earlier] as const;
+  switch (asked.kind) {
+    case "receipt":
+      return;
+    case "time":
+      return void bench.receive(owner.time(asked.value.nonce, { time }));
+    case "sync": {
+      const goodUntil = owner.now + LEASE_SECONDS - earlier;
+      const lease = owner.lease(asked.value, { subject, time, goodUntil });
+      return void bench.receive(owner.syncReply(asked.value, documents(bench, papers), lease));
+    }
+    default:
+      return void bench.receive(certificateReply(asked.value, owner, documents(bench, papers)));
+  }
+}
+
+const documents = (bench: Bench, papers: readonly Paper[]) => papers.map((paper) => written(bench, paper));
+
+function written({ state }: Bench, { kind, genuine, subject, term, ahead, level, other }: Paper): Uint8Array {
+  const by = genuine ? owner : stranger;
+  const { directive, release, beacon } = state.held;
+  const about = Math.max(directive?.value.version[1] ?? 0, release?.value.version[1] ?? 0);
+  const n = Math.max(0, (kind === "beacon" ? (beacon?.value.version[1] ?? 0) : about) + ahead);
+  const version = [term, n] as const;
+  switch (kind) {
+    case "directive":
+      return by.directive(subject, n, level === "revoked" ? "none" : (level satisfies HoldLevel), {
+        version,
+        issuedAt: other,
+      });
+    case "release":
+      return by.release(subject, n, level, { version, ...(other > 0 ? { clearedAlarms: [other] } : {}) });
+    case "beacon":
+      return by.beacon(n, { version, denied: other });
+  }
+}

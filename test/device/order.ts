@@ -15,7 +15,9 @@ export function disorder({ before, effects, after }: Taken): string | undefined 
   const [save, outward] = [types.indexOf("save"), types.findIndex((type) => OUTWARD.includes(type))];
   if (changed && outward !== -1 && outward < save) return `${types[outward]} before the save`;
   const speaks = effects.filter((effect) => effect.type === "speak");
-  if (speaks.length > 1) return "two answers to whether it may speak";
+  if (speaks.length !== (before.speaking === after.speaking ? 0 : 1))
+    return "it does not say when it may speak";
+  if (speaks[0] && speaks[0].allowed !== after.speaking) return "it says that it may speak when it may not";
   if (speaks[0]?.allowed === false && types[0] !== "speak")
     return "something happens before it stops to speak";
   if (speaks[0]?.allowed === true && types.at(-2) !== "speak") return "something happens after it may speak";

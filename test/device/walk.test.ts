@@ -13,7 +13,7 @@ import { ProtocolError } from "../../protocol/errors.js";
 import { LEVELS } from "../../protocol/level.js";
 import { compareVersions, NO_VERSION, type Version } from "../../protocol/version.js";
 import { Bench, type Taken } from "./bench.js";
-import { happening, owner } from "./lives.js";
+import { happening, happens, owner } from "./lives.js";
 import { disorder } from "./order.js";
 import { readQuestion } from "./questions.js";
 
@@ -73,12 +73,12 @@ test("I1: a few thousand steps of random lives: nothing falls, and the save come
   let steps = 0;
   const reached = new Set<string>();
   fc.assert(
-    fc.property(fc.array(happening, { minLength: STEPS / 2, maxLength: STEPS }), (acts) => {
+    fc.property(fc.array(happening, { minLength: STEPS / 2, maxLength: STEPS }), (life) => {
       const bench = new Bench(owner);
-      for (const run of acts) {
+      for (const what of life) {
         const [done, onDisk] = [bench.steps.length, bench.disk];
         try {
-          run(bench);
+          happens(bench, what);
         } catch (refusal) {
           if (!(refusal instanceof ProtocolError)) throw refusal; // bytes that did not prove themselves
         }

@@ -108,6 +108,7 @@ const held: HeldFact = {
 };
 const sync = (change: Partial<SyncFacts> = {}): SyncFacts => ({
   type: "sync",
+  time: 0,
   number: 1,
   nonce: "nonce",
   key: "key",

@@ -134,7 +134,10 @@ describe("what the log holds is what the service knows", () => {
         const key = keys[some]?.bytes ?? "";
         const { held } = receipt(number, 1) as RegistryRequest & { type: "receipt" };
         const nonce = toBase64Url(new Uint8Array(16).fill(some));
-        return service.request({ type: "sync", number, nonce, key, held, alarms }, `device/${number}`);
+        return service.request(
+          { type: "sync", number, nonce, key, held, alarms, time: some },
+          `device/${number}`,
+        );
       }
       case "receipt":
         return service.request(receipt(step.number, step.some), `device/${step.number}`);

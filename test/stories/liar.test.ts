@@ -1,12 +1,13 @@
 /** A gateway that lies, and a device that lies: each meets the other guard (P1, P10, I3, I4). */
 import { afterEach, expect, test } from "vitest";
+import { frontDoor } from "../../fleet/front-door.js";
 import type { FleetLink } from "../../fleet/link.js";
 import { Directive } from "../../protocol/directive.js";
-import { sealEnvelope } from "../../protocol/envelope.js";
+import { looksSigned, parseEnvelope, sealEnvelope } from "../../protocol/envelope.js";
 import { decodeFrame, encodeFrame, frameType } from "../../protocol/frame.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { Release } from "../../protocol/release.js";
-import { SyncReply } from "../../protocol/sync.js";
+import { SyncReply, SyncRequest } from "../../protocol/sync.js";
 import { type Aboard, Harbor, softSigner, until } from "./harbor.js";
 
 let harbor: Harbor;
@@ -145,4 +146,30 @@ test("P1: a directive forged by a gateway is refused, and so is a release", asyn
   await until(() => refused().length === 3, "the device refused all three");
   expect(refused()).toEqual(["wrong-key", "wrong-key", "wrong-key"]);
   expect(camera.device.standing).toBe("none");
+});
+
+test("P1: a gateway that repeats an old sync of a dark device makes no news of it", async () => {
+  const syncs: Uint8Array[] = [];
+  harbor = await Harbor.open({
+    tamper: (link) => ({
+      ...link,
+      handle: (number, message) => {
+        if (looksSigned(message) && parseEnvelope(message).type === SyncRequest.type) syncs.push(message);
+        return link.handle(number, message);
+      },
+    }),
+  });
+  const camera = await harbor.working();
+  harbor.clock.advance(5_000);
+  await harbor.hold([camera.number], "restrict");
+  await until(() => camera.device.standing === "restrict", "the device knows");
+  await harbor.release([camera.number]); // and syncs once more, for the lease
+  const known = () => harbor.service.view.devices.get(camera.number);
+  await until(() => known()?.held?.level === "none" && camera.device.standing === "none", "it is free again");
+  camera.radio.switch(false);
+  await harbor.passDays(10);
+  const { held, lastContactAt } = known() ?? {};
+  expect(syncs.length).toBeGreaterThanOrEqual(2);
+  for (const sync of syncs) await frontDoor(harbor.service).handle(camera.number, sync);
+  expect(known()).toMatchObject({ held, lastContactAt });
 });

@@ -211,6 +211,7 @@ export const examples: Examples = {
         { id: 2, kind: "fork" },
       ],
       health: { uptimeSeconds: 60, heldBack: 12, firmware: "2.4.1" },
+      time: 1_795_302_000,
     },
   },
   receipt: {

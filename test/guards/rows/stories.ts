@@ -3,6 +3,14 @@ import type { Guard } from "../guard.js";
 
 export const storyGuards: readonly Guard[] = [
   {
+    name: "an old sync that is repeated is no news of the device",
+    principle: "P1",
+    file: "fleet/view.ts",
+    find: "const news = time > device.heldTime ||",
+    replace: "const news = time >= 0 ||",
+    test: { file: "test/stories/liar.test.ts", name: "repeats an old sync" },
+  },
+  {
     name: "an approval binds what holds the devices when it is given",
     principle: "P13",
     file: "fleet/service.ts",
