@@ -56,7 +56,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "an error delays for an hour at most",
     principle: "P11",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: "Math.min(error.retryAfterSeconds ?? 0, MAX_RETRY_AFTER_SECONDS)",
     replace: "(error.retryAfterSeconds ?? 0)",
     test: { file: ASKING, name: "P11: cannot ask for more than an hour" },
@@ -64,7 +64,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "errors again and again delay for an hour at most",
     principle: "P11",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: "Math.min(FIRST_PAUSE_MS * 2 ** session.fruitless, MAX_RETRY_AFTER_SECONDS * 1000)",
     replace: "FIRST_PAUSE_MS * 2 ** session.fruitless",
     test: { file: ASKING, name: "P11: again and again delays ever longer" },
@@ -72,7 +72,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "an error counts for the question that it names",
     principle: "P11",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: '(error.nonce && "nonce" in job && !equalBytes(error.nonce, job.nonce))',
     replace: "false",
     test: { file: ASKING, name: "an error for another question does nothing at all" },
@@ -80,14 +80,14 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "a question without an answer is given up",
     principle: "P11",
-    file: MACHINE,
+    file: "device/asking.ts",
     find: "if (job.sent.tries < MAX_TRIES)",
     replace: "if (job.sent.tries > 0)",
     test: { file: ASKING, name: "no answer to a sync" },
   },
   {
     name: "the same role again does not start a question anew",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: "if (message.value.role === session.role) return only(state);",
     replace: "",
     test: { file: ASKING, name: "the same again: a sync on its way goes on" },
@@ -111,7 +111,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "signed time answers the question of this device",
     principle: "P3",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: 'if (job?.kind !== "time" || !equalBytes(job.nonce, nonce)) return only(state);',
     replace: 'if (job?.kind !== "time" || nonce.length === 0) return only(state);',
     test: { file: CONTACT, name: "does not count: to another question" },
@@ -119,7 +119,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "signed time neither runs backwards nor changes its term",
     principle: "P3",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: "if (time[0] !== held.trust.authority.value.terms.time || time[1] < record.signedSeconds)\n        return only(state);",
     replace: "",
     test: { file: CONTACT, name: "the time does not count:" },
@@ -135,7 +135,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "a certificate answers the request that is open",
     principle: "P1",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: '!("key" in job) || !equalBytes(job.nonce, reply.nonce)',
     replace: '!("key" in job)',
     test: { file: IDENTITY, name: "an answer changes nothing to another request" },
@@ -143,7 +143,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "a certificate names this device",
     principle: "P1",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: 'verdict.profile === "ldevid" && verdict.number === record.number',
     replace: 'verdict.profile === "ldevid"',
     test: { file: IDENTITY, name: "an answer changes nothing for another device" },
@@ -151,7 +151,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "a certificate is for the key that was asked for",
     principle: "P8",
-    file: MACHINE,
+    file: "device/answers.ts",
     find: "!ours || !forNewKey ||",
     replace: "!ours ||",
     test: { file: IDENTITY, name: "an answer changes nothing for another key" },
@@ -159,7 +159,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "nothing is begun over a connection that is left",
     principle: "P8",
-    file: MACHINE,
+    file: "device/steps.ts",
     find: 'state: withSession(state, undefined), effects: [...effects, { type: "reconnect" }]',
     replace: 'state: withoutJob(state), effects: [...effects, { type: "reconnect" }]',
     test: { file: IDENTITY, name: "P8: leaves no key behind" },
@@ -167,7 +167,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "the key of a request that was given up is removed",
     principle: "P8",
-    file: MACHINE,
+    file: "device/asking.ts",
     find: "...(given === undefined ? [] :",
     replace: "...(given === undefined || given.length > 0 ? [] :",
     test: { file: IDENTITY, name: "P8: leaves no key behind" },
