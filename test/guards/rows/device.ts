@@ -2,12 +2,15 @@
 import type { Guard } from "../guard.js";
 
 const MACHINE = "device/machine.ts";
+const ANSWERS = "device/answers.ts";
+const DOCUMENTS = "device/documents.ts";
 const DRIVER = "device/main.ts";
 const SPEAK = "test/device/speak.test.ts";
 const ASKING = "test/device/asking.test.ts";
 const IDENTITY = "test/device/identity.test.ts";
 const CONTACT = "test/device/contact.test.ts";
 const OUTBOX = "test/device/outbox.test.ts";
+const MONOTONE = "test/stories/monotone.test.ts";
 const LIFE = "test/device/driver.test.ts";
 const BIRTH = "test/device/birth.test.ts";
 
@@ -56,7 +59,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "an error delays for an hour at most",
     principle: "P11",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: "Math.min(error.retryAfterSeconds ?? 0, MAX_RETRY_AFTER_SECONDS)",
     replace: "(error.retryAfterSeconds ?? 0)",
     test: { file: ASKING, name: "P11: cannot ask for more than an hour" },
@@ -64,7 +67,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "errors again and again delay for an hour at most",
     principle: "P11",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: "Math.min(FIRST_PAUSE_MS * 2 ** session.fruitless, MAX_RETRY_AFTER_SECONDS * 1000)",
     replace: "FIRST_PAUSE_MS * 2 ** session.fruitless",
     test: { file: ASKING, name: "P11: again and again delays ever longer" },
@@ -72,7 +75,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "an error counts for the question that it names",
     principle: "P11",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: '(error.nonce && "nonce" in job && !equalBytes(error.nonce, job.nonce))',
     replace: "false",
     test: { file: ASKING, name: "an error for another question does nothing at all" },
@@ -87,7 +90,7 @@ export const deviceGuards: readonly Guard[] = [
   },
   {
     name: "the same role again does not start a question anew",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: "if (message.value.role === session.role) return only(state);",
     replace: "",
     test: { file: ASKING, name: "the same again: a sync on its way goes on" },
@@ -111,7 +114,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "signed time answers the question of this device",
     principle: "P3",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: 'if (job?.kind !== "time" || !equalBytes(job.nonce, nonce)) return only(state);',
     replace: 'if (job?.kind !== "time" || nonce.length === 0) return only(state);',
     test: { file: CONTACT, name: "does not count: to another question" },
@@ -119,7 +122,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "signed time neither runs backwards nor changes its term",
     principle: "P3",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: "if (time[0] !== held.trust.authority.value.terms.time || time[1] < record.signedSeconds)\n        return only(state);",
     replace: "",
     test: { file: CONTACT, name: "the time does not count:" },
@@ -135,7 +138,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "a certificate answers the request that is open",
     principle: "P1",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: '!("key" in job) || !equalBytes(job.nonce, reply.nonce)',
     replace: '!("key" in job)',
     test: { file: IDENTITY, name: "an answer changes nothing to another request" },
@@ -143,7 +146,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "a certificate names this device",
     principle: "P1",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: 'verdict.profile === "ldevid" && verdict.number === record.number',
     replace: 'verdict.profile === "ldevid"',
     test: { file: IDENTITY, name: "an answer changes nothing for another device" },
@@ -151,7 +154,7 @@ export const deviceGuards: readonly Guard[] = [
   {
     name: "a certificate is for the key that was asked for",
     principle: "P8",
-    file: "device/answers.ts",
+    file: ANSWERS,
     find: "!ours || !forNewKey ||",
     replace: "!ours ||",
     test: { file: IDENTITY, name: "an answer changes nothing for another key" },
@@ -275,5 +278,53 @@ export const deviceGuards: readonly Guard[] = [
     find: '!(protocol === "http:" && LOOPBACK.test(hostname))',
     replace: 'protocol !== "http:"',
     test: { file: "test/device/station-link.test.ts", name: "the token does not cross a network" },
+  },
+  {
+    name: "a document counts in the term that the Authority names",
+    principle: "P3",
+    file: DOCUMENTS,
+    find: 'if (found.value.version[0] !== term) return "older";',
+    replace: "",
+    test: { file: MONOTONE, name: "a term that the Authority does not name" },
+  },
+  {
+    name: "a lease is for this device, in the term of time that counts",
+    principle: "P3",
+    file: DOCUMENTS,
+    find: "if (time[0] !== held.trust.authority.value.terms.time ||",
+    replace: "if (",
+    test: { file: CONTACT, name: "in the term that the Authority names" },
+  },
+  {
+    name: "a release clears the alarms that it names, and no others",
+    principle: "P13",
+    file: DOCUMENTS,
+    find: "alarms: record.alarms.filter(({ id }) => !clearedAlarms.includes(id)),",
+    replace: "alarms: clearedAlarms.length > 0 ? [] : record.alarms,",
+    test: { file: MONOTONE, name: "an alarm is cleared by a release that names it" },
+  },
+  {
+    name: "a hold that was lifted does not come back",
+    principle: "P2",
+    file: DOCUMENTS,
+    find: "const holds = lifted ? record.holds :",
+    replace: "const holds = lifted && opened.hash.length === 0 ? record.holds :",
+    test: { file: CONTACT, name: "P2: a hold that a release in force has lifted" },
+  },
+  {
+    name: "a directive that cannot be read counts as restrict",
+    principle: "P13",
+    file: "device/edge.ts",
+    find: "if (!unreadable) throw error;",
+    replace: "if (unreadable || !unreadable) throw error;",
+    test: { file: MONOTONE, name: "a directive of a later protocol version" },
+  },
+  {
+    name: "a fork isolates the device",
+    principle: "P3",
+    file: "device/state.ts",
+    find: '  fork: "isolate",',
+    replace: '  fork: "restrict",',
+    test: { file: MONOTONE, name: "other content is a fork" },
   },
 ];
