@@ -7,6 +7,7 @@ const CRYPTO_REFUSALS = "test/protocol/crypto-refusals.test.ts";
 export const cryptoGuards: readonly Guard[] = [
   {
     name: "noble accepts high S, as TPMs sign",
+    principle: "P1",
     file: "protocol/adapters/noble-crypto.ts",
     find: "{ lowS: false }",
     replace: "{ lowS: true }",
@@ -14,6 +15,7 @@ export const cryptoGuards: readonly Guard[] = [
   },
   {
     name: "Ed25519 keys of small order are refused",
+    principle: "P1",
     file: "protocol/keys.ts",
     find: "!point.isSmallOrder() && point.isTorsionFree()",
     replace: "point.isTorsionFree()",

@@ -4,6 +4,7 @@ import type { Guard } from "../guard.js";
 export const gatewayGuards: readonly Guard[] = [
   {
     name: "the lobby cannot replace a device",
+    principle: "P10",
     file: "broker/connect.ts",
     find: 'if (role === "lobby" || number === undefined) return `lobby/${serial}`;',
     replace: 'if (role === "lobby" || number === undefined) return clientId;',
@@ -28,6 +29,7 @@ export const gatewayGuards: readonly Guard[] = [
   },
   {
     name: "quarantine is admitted as held whatever the dates",
+    principle: "P9",
     file: "broker/admission.ts",
     find: "if (isQuarantined(standing.level)) return",
     replace: 'if (isQuarantined(standing.level) && window === "current") return',
@@ -49,6 +51,7 @@ export const gatewayGuards: readonly Guard[] = [
   },
   {
     name: "PUBACK follows the decision",
+    principle: "P4",
     file: "broker/gateway.ts",
     find: "requests.ask(message).then(() => done(), done);",
     replace: "void requests.ask(message).then(() => undefined); done();",
@@ -56,6 +59,7 @@ export const gatewayGuards: readonly Guard[] = [
   },
   {
     name: "a publish counts by what the fleet knows now",
+    principle: "P10",
     file: "broker/gateway.ts",
     find: "if (!mayPublish(this.#context.topics, session.occupant(), packet.topic)) {",
     replace:
@@ -64,6 +68,7 @@ export const gatewayGuards: readonly Guard[] = [
   },
   {
     name: "live sessions follow the fleet",
+    principle: "P10",
     file: "broker/gateway.ts",
     find: "return this.#sessions.ofDevice(change.number)?.refresh();",
     replace: "return;",
@@ -92,6 +97,7 @@ export const gatewayGuards: readonly Guard[] = [
   },
   {
     name: "packets are bounded in front of the parser",
+    principle: "P11",
     file: "broker/packets.ts",
     find: 'if (this.#header + this.#length > this.#limit) return "packet-size";',
     replace: "",
@@ -123,6 +129,7 @@ export const gatewayGuards: readonly Guard[] = [
   },
   {
     name: "a revoked session is cut",
+    principle: "P10",
     file: "broker/gateway-session.ts",
     find: ' || next.reason === "revoked") void told',
     replace: ") void told",

@@ -6,6 +6,7 @@ const VERIFY = "test/x509/verify.test.ts";
 export const x509Guards: readonly Guard[] = [
   {
     name: "a CA issues only what the Authority lists it for",
+    principle: "P1",
     file: "protocol/x509/verify.ts",
     find: "if (issuer.purpose !== ISSUED_BY[fields.profile]) {",
     replace: "if (!ISSUED_BY[fields.profile]) {",
@@ -13,6 +14,7 @@ export const x509Guards: readonly Guard[] = [
   },
   {
     name: "a certificate counts in its own fleet only",
+    principle: "P1",
     file: "protocol/x509/verify.ts",
     find: "if (!equalBytes(fields.holder.fleetId, trust.fleetId)) throw",
     replace: "if (fields.holder.fleetId.length === 0) throw",
@@ -34,6 +36,7 @@ export const x509Guards: readonly Guard[] = [
   },
   {
     name: "a certificate that is not valid yet is never let in as expired",
+    principle: "P9",
     file: "protocol/x509/verify.ts",
     find: 'if (!(nowSeconds >= notBeforeSeconds)) return "future";',
     replace: 'if (!(nowSeconds >= notBeforeSeconds)) return "expired";',
@@ -48,6 +51,7 @@ export const x509Guards: readonly Guard[] = [
   },
   {
     name: "an issuer's key signed the certificate",
+    principle: "P1",
     file: "protocol/x509/link.ts",
     find: "|| !crypto.verify(issuer.publicKey, tbs, signature)",
     replace: "",
