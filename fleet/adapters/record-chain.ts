@@ -10,13 +10,13 @@ import type { FleetEvent } from "../events.js";
 import type { LogRecord, Position, Subject } from "../ports.js";
 
 /** Bound on the events of one record, as JSON, in bytes. */
-export const MAX_RECORD_BYTES = 1024 * 1024;
+const MAX_RECORD_BYTES = 1024 * 1024;
 
 const SUBJECT = /^[\x21-\x7e]{1,64}$/;
 const HASH_CHARACTERS = 64;
 
 /** What stands before the first record: every log starts the same way. */
-export const CHAIN_START = "0".repeat(HASH_CHARACTERS);
+const CHAIN_START = "0".repeat(HASH_CHARACTERS);
 
 /** An append that passed the bounds. `eventsJson` is taken at once, so later changes by the caller do not count. */
 export interface Draft {

@@ -4,7 +4,7 @@ import type { PublicKey } from "../../protocol/crypto.js";
 import type { Level } from "../../protocol/level.js";
 
 /** One line of the event log, as far as the voyage reads it. */
-export interface LoggedEvent {
+interface LoggedEvent {
   readonly type: string;
   /** Unix seconds, by the fleet's clock. */
   readonly at: number;
@@ -36,7 +36,7 @@ export interface VoyageFleet {
   close(): Promise<void>;
 }
 
-export interface FleetStart {
+interface FleetStart {
   readonly folder: string;
   readonly clock: Clock;
   readonly name: string;

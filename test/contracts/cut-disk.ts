@@ -10,7 +10,7 @@ interface File {
 }
 type Names = ReadonlyMap<string, File>;
 
-export class PowerCut extends Error {}
+class PowerCut extends Error {}
 
 export class CutDisk implements Disk {
   /** Names as a running program sees them. */
