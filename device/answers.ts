@@ -14,7 +14,9 @@ export function receive(state: DeviceState, message: FleetMessage, atMs: number)
   if (message.name === "document") {
     // By whatever carrier, connected or not (P1).
     const next = applyDocument(state, message.document);
-    return only(next === state ? state : { ...next, receiptOwed: true });
+    // A Beacon goes to everyone at once; if each confirmed it, they would all speak at once.
+    const receiptOwed = state.receiptOwed || (next !== state && message.document.name !== "beacon");
+    return only(next === state ? state : { ...next, receiptOwed });
   }
   if (!session) return only(state);
   switch (message.name) {

@@ -45,3 +45,19 @@ test("observe flags a device and takes nothing from it", async () => {
   await harbor.speaking(camera);
   expect(camera.device.level).toBe("observe");
 });
+
+test("P11: a new Beacon is stored by everyone and confirmed by nobody: a fleet must not answer all at once", async () => {
+  const camera = await harbor.working();
+  const other = await harbor.bear();
+  const receipts = () =>
+    harbor.events.filter((e) => e.type === "receipt-received" && e.number === camera.number).length;
+  const before = (await camera.store.load())?.beacon;
+  await harbor.hold([other.number], "isolate");
+  let stored = before;
+  await until(() => {
+    void camera.store.load().then((record) => (stored = record?.beacon));
+    return Buffer.compare(Buffer.from(stored ?? []), Buffer.from(before ?? [])) !== 0;
+  }, "it stored the new Beacon");
+  await harbor.speaking(camera); // behind anything it may have sent about it
+  expect(receipts()).toBe(0);
+});

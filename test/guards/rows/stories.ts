@@ -3,6 +3,14 @@ import type { Guard } from "../guard.js";
 
 export const storyGuards: readonly Guard[] = [
   {
+    name: "a Beacon is not confirmed by everyone at once",
+    principle: "P11",
+    file: "device/answers.ts",
+    find: '(next !== state && message.document.name !== "beacon")',
+    replace: "next !== state",
+    test: { file: "test/stories/live.test.ts", name: "confirmed by nobody" },
+  },
+  {
     name: "an old sync that is repeated is no news of the device",
     principle: "P1",
     file: "fleet/view.ts",
