@@ -99,7 +99,7 @@ test("P6: a lease that ran out holds the device back; only contact restores it, 
   expect(camera.device.level).toBe("none");
 });
 
-test("renewal: at two thirds of its life a device gets a new LDevID without being asked", async () => {
+test("P9: renewal at two thirds of its life a device gets a new LDevID without being asked", async () => {
   const camera = await harbor.working();
   await inTouch(camera, 19);
   expect(harbor.events.filter(({ type }) => type === "certificate-issued")).toHaveLength(1);

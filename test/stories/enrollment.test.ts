@@ -143,7 +143,7 @@ test("P4: a service started again on the same log knows exactly what the old one
   expect(second.trust.fleetId).toEqual(first.trust.fleetId);
 });
 
-test("a birth that was not imported waits, and gets its identity once it is", async () => {
+test("P9: a birth that was not imported waits, and gets its identity once it is", async () => {
   const elsewhere = await Harbor.open();
   try {
     const aboard = await elsewhere.bear();

@@ -38,7 +38,7 @@ test("P10: revocation cuts a live session, and the device knows why", async () =
   expect(harbor.service.view.denied.has(camera.number)).toBe(true);
 });
 
-test("observe flags a device and takes nothing from it", async () => {
+test("P10: observe flags a device and takes nothing from it", async () => {
   const camera = await harbor.working();
   await harbor.hold([camera.number], "observe");
   await until(() => camera.device.standing === "observe", "the device knows");

@@ -162,7 +162,7 @@ describe("P3: an older version changes nothing", () => {
   });
 });
 
-describe("documents that are not for this device", () => {
+describe("P1: documents that are not for this device", () => {
   const context = () => ({ trust: harbor.service.trust, crypto: nodeCrypto, nowSeconds: 0 });
   test("another device's", () => {
     const state = fresh();

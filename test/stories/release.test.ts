@@ -114,7 +114,7 @@ test("P13: who approves a release frees from what was seen, not from what came s
   expect(harbor.service.view.devices.get(camera.number)?.level).toBe("isolate");
 });
 
-test("a reason that no device could read is refused before it is on record", async () => {
+test("P2: a reason that no device could read is refused before it is on record", async () => {
   const camera = await harbor.bear();
   const act = {
     kind: "hold",
@@ -126,7 +126,7 @@ test("a reason that no device could read is refused before it is on record", asy
   expect(harbor.service.view.acts.size).toBe(0);
 });
 
-test("the one who asks for a release cannot approve it", async () => {
+test("P13: the one who asks for a release cannot approve it", async () => {
   const camera = await harbor.bear();
   await harbor.hold([camera.number], "isolate");
   const act = { kind: "release", numbers: [camera.number], level: "none", reason: "found" } as const;

@@ -97,7 +97,7 @@ test("P9: a revoked device is told so, each time it asks, by a document that pro
   expect(harbor.events.slice(events)).toEqual([]);
 });
 
-test("a held device is refused a certificate and told why", async () => {
+test("P9: a held device is refused a certificate and told why", async () => {
   const camera = await harbor.working();
   const { fleetId } = harbor.service.trust;
   await camera.device.close();
