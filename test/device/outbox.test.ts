@@ -105,9 +105,13 @@ describe("publish", () => {
       answer(call);
       call.onSend = () => undefined; // the fleet is silent
     };
-    rig.line.call.close();
+    const before = rig.line.call;
+    before.close();
     const waits = rig.device.publish("n", utf8("one"));
-    await until(() => rig.line.call.sent.length > 0, "the device asks for a sync");
+    await until(
+      () => rig.line.call !== before && rig.line.call.sent.length > 0,
+      "the device asks for a sync",
+    );
     await rig.looked();
     expect(rig.published()).toEqual([]);
     const asked = (await rig.questions()).at(-1);
