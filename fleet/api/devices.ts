@@ -63,7 +63,10 @@ export function deviceRoutes(service: FleetService): Hono<ApiEnv> {
     const number = Number32.safeParse(c.req.param("number"));
     const [device] = resourcesOf(number.success ? service.view.devices.get(number.data) : undefined);
     if (!device)
-      throw new Problem("not-found", "there is no device of this number; list them: GET /v1/devices");
+      throw new Problem(
+        "not-found",
+        "there is no device of this number; list them: daymark device list, or GET /v1/devices",
+      );
     return c.json(device);
   });
   return routes;
