@@ -1,18 +1,21 @@
 /**
- * The Authority: one signed document that says who may sign what, and which certificates are ours.
- * The fleet id is the hash of its first version, so a fleet's name cannot be taken by another.
+ * The Authority: one signed document that says who may sign what, and which certificates are ours. How one
+ * version follows from another is in authority-chain.ts.
  */
-import type { Crypto, PublicKey } from "./crypto.js";
+import type { Crypto } from "./crypto.js";
 import { certificate, publicKey, seconds, sha256 } from "./common.js";
-import { type Opened, openEnvelope, parseEnvelope } from "./envelope.js";
+import { type Opened, openEnvelope, type SignedBy } from "./envelope.js";
 import { ProtocolError } from "./errors.js";
 import { higherLevel, level, type Level } from "./level.js";
 import { field, map, message, optional, type Message, type TypeOf } from "./schema.js";
 import { array, choice, text, uint } from "./types.js";
-import { type CertificateTrust, verifyTrust } from "./x509/trust.js";
+import type { CertificateTrust } from "./x509/trust.js";
 
-/** Who signs what: `hold` can only raise a level, `release` lowers it, `lease` says what is current. */
-export const ROLES = { root: 0, hold: 1, release: 2, lease: 3, ledger: 4, factory: 5 } as const;
+/**
+ * Who signs what: `hold` can only raise a level, `release` lowers it, `lease` says what is current,
+ * `transfer` gives a device to another owner. 6 is kept for updates.
+ */
+export const ROLES = { root: 0, hold: 1, release: 2, lease: 3, ledger: 4, factory: 5, transfer: 7 } as const;
 export type Role = keyof typeof ROLES;
 
 const roleKeys = map(
@@ -42,8 +45,10 @@ const issuer = map(
 const terms = map(
   {
     directive: field(1, uint(), "term of directives and releases"),
+    advisory: field(2, uint(), "term of advisory lists and removals"),
     ledger: field(3, uint(), "term of the ledger"),
     time: field(4, uint(), "term of fleet time"),
+    timeBase: field(5, seconds, "fleet time at which its term began: nobody's clock stands before it"),
   },
   "terms",
 );
@@ -61,9 +66,9 @@ const freshnessRule = map(
  * CDDL: `authority`, type 1. Signed by the root keys; version 1 by those that it names itself.
  */
 export const Authority = message(1, "authority", {
-  version: field(1, uint(Number.MAX_SAFE_INTEGER, 1), "grows by one with each Authority"),
+  version: field(1, uint(Number.MAX_SAFE_INTEGER, 1), "grows by one with each link"),
   name: field(2, text(64), "the fleet's name, for people"),
-  roles: field(3, array(roleKeys, { min: 1, max: 16 }), "role keys and thresholds"),
+  roles: field(3, array(roleKeys, { min: 1, max: 8 }), "role keys and thresholds"),
   terms: field(4, terms, "the term in which each kind of version counts"),
   anchors: field(5, array(certificate, { min: 1, max: 4 }), "X.509 root certificates, DER"),
   issuers: field(6, array(issuer, { min: 1, max: 12 }), "X.509 issuing certificates"),
@@ -79,33 +84,6 @@ export interface Trust {
   readonly authority: Opened<Authority>;
   /** Its certificates, as the verifier of chains wants them. */
   readonly certificates: CertificateTrust;
-}
-
-/** First 16 bytes of the SHA-256 of the payload of Authority version 1. */
-export function fleetIdOf(firstPayload: Uint8Array, crypto: Crypto): Uint8Array {
-  return crypto.sha256(firstPayload).slice(0, 16);
-}
-
-/**
- * Opens version 1 of an Authority, which names its own root keys.
- * @param fleetId - the fleet it must belong to, when the caller knows it already.
- * @throws ProtocolError "wrong-key" for the Authority of another fleet.
- */
-export function openFirstAuthority(bytes: Uint8Array, crypto: Crypto, fleetId?: Uint8Array): Trust {
-  const { payload } = parseEnvelope(bytes);
-  const ownId = fleetIdOf(payload, crypto);
-  if (fleetId && ownId.some((byte, i) => byte !== fleetId[i])) {
-    throw new ProtocolError("wrong-key", "this Authority belongs to another fleet");
-  }
-  const claimed = Authority.decode(payload);
-  if (claimed.version !== 1) throw new ProtocolError("out-of-range", "not the first version of an Authority");
-  const { keys, threshold } = roleOf(claimed, "root");
-  if (threshold > 1)
-    throw new ProtocolError("quorum-missing", `the Authority asks for ${threshold} root signatures`);
-  const authority = openEnvelope(Authority, bytes, keys, ownId, crypto);
-  const certificates = { fleetId: ownId, roots: claimed.anchors, issuers: claimed.issuers };
-  verifyTrust(certificates, crypto);
-  return { fleetId: ownId, authority, certificates };
 }
 
 /** A message that a role of the fleet signs. */
@@ -124,18 +102,16 @@ export function openDocument<T, Name extends string>(
   trust: Trust,
   crypto: Crypto,
 ): Opened<T> {
-  return openEnvelope(document, bytes, keysOf(document.signedBy, trust), trust.fleetId, crypto);
+  return openEnvelope(document, bytes, holdersOf(document.signedBy, trust), trust.fleetId, crypto);
 }
 
-/** The keys that sign for `role`. @throws ProtocolError "quorum-missing" when one signature is not enough. */
-export function keysOf(role: Role, trust: Trust): readonly PublicKey[] {
-  const { keys, threshold } = roleOf(trust.authority.value, role);
-  if (threshold > 1)
-    throw new ProtocolError("quorum-missing", `${role} needs ${threshold} signatures, one came`);
-  return keys;
+/** Who signs for `role`, and how many of them must. */
+export function holdersOf(role: Role, trust: Trust): SignedBy {
+  return roleIn(trust.authority.value, role);
 }
 
-function roleOf(authority: Authority, role: Role): { keys: readonly PublicKey[]; threshold: number } {
+/** The key list of a role. @throws ProtocolError unless there is exactly one. */
+export function roleIn(authority: Authority, role: Role): SignedBy {
   const found = authority.roles.filter((entry) => entry.role === role);
   if (found.length === 1 && found[0]) return found[0];
   throw new ProtocolError(

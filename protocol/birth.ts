@@ -6,6 +6,7 @@
 import {
   certificateChain,
   deviceNumber,
+  documents,
   envelope,
   hardwareId,
   model,
@@ -15,7 +16,7 @@ import {
   sha256,
 } from "./common.js";
 import type { Algorithm } from "./crypto.js";
-import { COSE_ALGORITHMS } from "./envelope.js";
+import { COSE_ALGORITHMS } from "./cose.js";
 import { field, message, optional, type TypeOf } from "./schema.js";
 import { bytes, choice, uint } from "./types.js";
 
@@ -46,9 +47,10 @@ export type BirthRequest = TypeOf<typeof BirthRequest>;
 /** Station to device: your identity. CDDL: `birth-grant`, frame 43. */
 export const BirthGrant = message(43, "birth-grant", {
   idevid: field(1, certificateChain, "IDevID and station certificate, DER"),
-  authority: field(2, envelope, "Authority of the fleet that owns it"),
+  authority: field(2, envelope, "Authority of the fleet that owns it, version 1"),
   voucher: field(3, envelope, "who owns it"),
   record: field(4, envelope, "its birth record"),
+  links: optional(5, documents, "Authority versions after the first, oldest first; absent: there are none"),
 });
 export type BirthGrant = TypeOf<typeof BirthGrant>;
 

@@ -1,6 +1,7 @@
 /** Value types that several messages share: one meaning, one bound, one name in the CDDL. */
 import type { Algorithm, PublicKey } from "./crypto.js";
-import { COSE_ALGORITHMS, HASH_BYTES } from "./envelope.js";
+import { COSE_ALGORITHMS } from "./cose.js";
+import { HASH_BYTES } from "./envelope.js";
 import { isValidPublicKey, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./keys.js";
 import { ProtocolError } from "./errors.js";
 import { field, map, type Type } from "./schema.js";
@@ -9,6 +10,11 @@ import { array, bytes, choice, text, uint } from "./types.js";
 /** A holder's permanent number within its fleet; 0 is nobody. */
 export const deviceNumber = uint(0xffff_ffff, 1);
 export const generation = uint(0xffff_ffff);
+/**
+ * How often a one-shot act must have been done since the term of directives began. A count, so that missing
+ * any number of directives asks for nothing twice (P2).
+ */
+export const actCount = uint(0xffff_ffff, 1);
 /** Unix time in seconds. */
 export const seconds = uint();
 export const nonce = bytes(16);
@@ -20,8 +26,8 @@ export const model = text(32);
 export const certificate = bytes({ min: 1, max: 1024 });
 /** Leaf first. */
 export const certificateChain = array(certificate, { min: 1, max: 3 });
-/** One envelope. */
-export const envelope = bytes({ min: 1, max: 8192 });
+/** One envelope; the largest possible Authority fits. */
+export const envelope = bytes({ min: 1, max: 24_576 });
 export const documents = array(envelope, { max: 16 });
 
 const keyParts = map(

@@ -1,8 +1,8 @@
 /** The directive: what the fleet demands of one device, as a level. Only the newest matters (P2). */
 import { signedBy } from "./authority.js";
-import { deviceNumber, generation, seconds } from "./common.js";
+import { actCount, deviceNumber, generation, seconds } from "./common.js";
 import { holdLevel } from "./level.js";
-import { field, message, type TypeOf } from "./schema.js";
+import { field, message, optional, type TypeOf } from "./schema.js";
 import { text } from "./types.js";
 import { version } from "./version.js";
 
@@ -20,6 +20,9 @@ export const Directive = signedBy(
     reason: field(4, text(64), "why, in the operator's words"),
     lowestGeneration: field(5, generation, "certificates of lower generations no longer count"),
     issuedAt: field(6, seconds, "fleet time"),
+    rekey: optional(7, actCount, "get a certificate for a new key, until you have done so this often"),
+    reboot: optional(8, actCount, "restart, until you have done so this often"),
+    attest: optional(9, actCount, "show what you run, until you have done so this often"),
   }),
 );
 export type Directive = TypeOf<typeof Directive>;

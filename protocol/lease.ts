@@ -1,9 +1,9 @@
 /** The lease: proof of fresh contact. It lends a device its rights until a date, and names what is current. */
 import { signedBy } from "./authority.js";
 import { deviceNumber, nonce, seconds } from "./common.js";
-import { field, message, type TypeOf } from "./schema.js";
+import { field, message, optional, type TypeOf } from "./schema.js";
 import { uint } from "./types.js";
-import { requiredVector } from "./vector.js";
+import { actsDone, requiredVector } from "./vector.js";
 import { version } from "./version.js";
 
 /**
@@ -20,6 +20,7 @@ export const Lease = signedBy(
     goodUntil: field(4, seconds, "fleet time at which it ends"),
     nextSyncSeconds: field(5, uint(31_536_000, 1), "ask again after this long"),
     required: field(6, requiredVector, "what the device must hold for this lease to count"),
+    done: optional(7, actsDone, "one-shot acts that the fleet has a receipt for: not to be done again"),
   }),
 );
 export type Lease = TypeOf<typeof Lease>;

@@ -25,6 +25,7 @@ export type RoleReason = keyof typeof ROLE_REASONS;
 export const RoleNotice = message(33, "role-notice", {
   role: field(1, choice(SESSION_ROLES), "what the session may do"),
   reason: field(2, choice(ROLE_REASONS), "why no more than that"),
+  authority: field(3, uint(), "newest Authority version: a hint to ask for its links"),
 });
 export type RoleNotice = TypeOf<typeof RoleNotice>;
 

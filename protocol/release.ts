@@ -1,6 +1,6 @@
 /** The release: the only document that can lower a level, and only beside a lease that names it (P13). */
 import { signedBy } from "./authority.js";
-import { deviceNumber, seconds } from "./common.js";
+import { actCount, deviceNumber, seconds } from "./common.js";
 import { level } from "./level.js";
 import { field, message, optional, type TypeOf } from "./schema.js";
 import { array, uint } from "./types.js";
@@ -18,6 +18,7 @@ export const Release = signedBy(
     version: field(2, version, "[term, through]; `through` is a seq of its own, above all that it lifts"),
     level: field(3, level, "the level that is left"),
     clearedAlarms: optional(4, array(uint(), { min: 1, max: 16 }), "ids of the alarms it clears"),
+    wipe: optional(5, actCount, "erase what the application and the fleet left, until done this often"),
     issuedAt: field(6, seconds, "fleet time"),
   }),
 );

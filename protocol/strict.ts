@@ -31,6 +31,40 @@ export function assertStrictCbor(bytes: Uint8Array): void {
   if (end !== bytes.length) refuse(end, `${bytes.length - end} bytes after the end of the item`);
 }
 
+/** Where in an item the bytes that came so far end: `open` items are still to come, the next one at `at`. */
+export interface Place {
+  readonly at: number;
+  readonly open: number;
+}
+
+/**
+ * Follows one item through bytes of which more may come, so that its end is known as soon as it is there.
+ * Each head is read once, whatever the pieces. Where the item ends is all that this says: whether it may
+ * be read, `assertStrictCbor` decides.
+ * @param from - where the call before it stopped; at first, where the item begins, with one item open.
+ * @returns the end when `open` is 0; `at` is beyond the bytes when a string goes on there.
+ * @throws ProtocolError "malformed"; "too-large" as soon as the item must become longer than what is read.
+ */
+export function followItem(bytes: Uint8Array, from: Place): Place {
+  let { at, open } = from;
+  while (open > 0 && at + headBytes(bytes[at]) <= bytes.length) {
+    const head = readHead(bytes, at);
+    open += itemsInside(head) - 1;
+    at = head.next + (head.major === MAJOR.bytes || head.major === MAJOR.text ? head.argument : 0);
+    // An item has one byte at least.
+    if (at + open > MAX_CBOR_BYTES)
+      throw new ProtocolError("too-large", `CBOR of more than ${MAX_CBOR_BYTES} bytes is not read`);
+  }
+  return { at, open };
+}
+
+/** How many items follow a head and belong to it. */
+function itemsInside({ major, argument }: Head): number {
+  if (major === MAJOR.array) return argument;
+  if (major === MAJOR.map) return 2 * argument;
+  return major === MAJOR.tag ? 1 : 0;
+}
+
 function refuse(offset: number, why: string): never {
   throw new ProtocolError("malformed", `CBOR at offset ${offset}: ${why}`);
 }
@@ -90,6 +124,12 @@ interface Head {
   readonly major: number;
   readonly argument: number;
   readonly next: number;
+}
+
+/** How many bytes a head has that begins with `initial`; `readHead` refuses what is no head. */
+function headBytes(initial = 0): number {
+  const short = initial & 0x1f;
+  return short < 24 || short > 27 ? 1 : 1 + (1 << (short - 24));
 }
 
 /** RFC 8949 §3: initial byte and argument, shortest form only. */

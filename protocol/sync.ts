@@ -1,5 +1,6 @@
 /** Sync: one exchange after any absence. The device says what it holds; the reply has whatever is newer. */
 import { deviceNumber, documents, envelope, nonce, seconds } from "./common.js";
+import { ledgerPart } from "./ledger-part.js";
 import { field, map, message, optional, type TypeOf } from "./schema.js";
 import { array, choice, text, uint } from "./types.js";
 import { heldVector } from "./vector.js";
@@ -33,6 +34,7 @@ export const SyncRequest = message(23, "sync-request", {
   alarms: optional(5, array(alarm, { min: 1, max: 16 }), "not yet cleared"),
   health: optional(6, health, "how it is"),
   time: optional(7, seconds, "newest signed fleet time it holds; absent before the first"),
+  maxPartBytes: optional(8, uint(65_536, 64), "the largest part of a ledger it can take; absent: any"),
 });
 export type SyncRequest = TypeOf<typeof SyncRequest>;
 
@@ -41,6 +43,7 @@ export const SyncReply = message(31, "sync-reply", {
   nonce: field(1, nonce, "of the request"),
   lease: optional(2, envelope, "absent for a device that gets none"),
   documents: field(3, documents, "newer than what the device named"),
+  ledger: optional(4, ledgerPart, "what leads from the ledger it named to the newest, or the start of that"),
 });
 export type SyncReply = TypeOf<typeof SyncReply>;
 
