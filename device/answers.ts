@@ -1,101 +1,89 @@
 /** What a device makes of what the fleet and its gateways say. Pure. */
 import { equalBytes } from "../protocol/bytes.js";
-import { type ErrorReply, MAX_RETRY_AFTER_SECONDS } from "../protocol/notice.js";
-import { applyDocument, applyLease } from "./documents.js";
+import { type ErrorReply, MAX_RETRY_AFTER_SECONDS, type RoleNotice } from "../protocol/notice.js";
+import type { Opened } from "../protocol/envelope.js";
+import type { Time } from "../protocol/time.js";
+import { giveUp } from "./asking.js";
 import type { FleetMessage } from "./edge.js";
-import { datesOf, type DeviceState, nowSeconds, type Session } from "./state.js";
-import { leave, only, type Step, withoutJob } from "./steps.js";
+import { answersChallenge, applyHeard, hear, takeChallengeReply, takeSyncReply } from "./hearing.js";
+import { takeCertificate } from "./identity.js";
+import type { DeviceState, Session } from "./state.js";
+import { leave, type Moment, only, type Step, withoutJob } from "./steps.js";
+import { changeOwner } from "./transfer.js";
 
-/** Pause after a sync that brought no lease: doubles up to the most that an error may ask for. */
-const FIRST_PAUSE_MS = 2_000;
-
-export function receive(state: DeviceState, message: FleetMessage, atMs: number): Step {
-  const { session, job, held, record } = state;
-  if (message.name === "document") {
-    // By whatever carrier, connected or not (P1).
-    const next = applyDocument(state, message.document);
-    // A Beacon goes to everyone at once; if each confirmed it, they would all speak at once.
-    const receiptOwed = state.receiptOwed || (next !== state && message.document.name !== "beacon");
-    return only(next === state ? state : { ...next, receiptOwed });
-  }
-  if (!session) return only(state);
+export function receive(state: DeviceState, message: FleetMessage, moment: Moment): Step {
+  const { session, job } = state;
+  const { atMs } = moment;
   switch (message.name) {
+    case "document":
+      return hear(state, { documents: [message.document] }, moment);
+    case "links":
+      return hear(state, { links: message.links }, moment);
+    case "next-owner":
+      return changeOwner(state, message.next, moment);
+    case "ledger-part":
+      return hear(state, { part: message.part }, moment);
+    case "authority-reply":
+      if (!session || job?.kind !== "authority") return hear(state, { links: message.links }, moment);
+      return takeLinks(state, message, session, atMs);
+    case "sync-reply":
+      if (answersChallenge(state, message.nonce)) return takeChallengeReply(state, message, moment);
+      if (!session || job?.kind !== "sync" || !equalBytes(job.nonce, message.nonce)) return only(state);
+      return takeSyncReply(state, message, session, moment);
     case "role-notice":
-      if (message.value.role === session.role) return only(state);
-      return only({ ...withoutJob(state), session: { ...session, role: message.value.role } });
+      return session ? takeNotice(state, message.value, session) : only(state);
     case "error":
-      return only(afterError(state, message.value, atMs));
-    case "time": {
-      const { nonce, time } = message.opened.value;
-      if (job?.kind !== "time" || !equalBytes(job.nonce, nonce)) return only(state);
-      if (time[0] !== held.trust.authority.value.terms.time || time[1] < record.signedSeconds)
-        return only(state);
-      const timed = { ...record, signedSeconds: time[1], poweredSeconds: 0 };
-      return leave({ ...state, record: timed, anchorMs: atMs, needsTime: false });
-    }
-    case "sync-reply": {
-      if (job?.kind !== "sync" || !equalBytes(job.nonce, message.nonce)) return only(state);
-      const informed = message.documents.reduce(applyDocument, withoutJob(state));
-      const leased = message.lease && applyLease(informed, message.lease, job.nonce, atMs);
-      const next = leased ?? informed;
-      const synced = {
-        synced: leased !== undefined || session.synced,
-        ...pause(session, leased !== undefined, atMs),
-      };
-      const receiptOwed =
-        state.receiptOwed || next.held.directive !== held.directive || next.held.freed !== held.freed;
-      return only({ ...next, receiptOwed, session: { ...session, ...synced } });
-    }
+      return session ? afterError(state, message.value, session, atMs) : only(state);
+    case "time":
+      return session ? takeTime(state, message.opened, atMs) : only(state);
     case "certificate-reply":
-      return takeCertificate(state, message, atMs);
+      return session ? takeCertificate(state, message, atMs) : only(state);
   }
 }
 
-/** A sync without a lease is asked again, ever more slowly. */
-function pause(
+/** Asked again while there are more; an answer with nothing new was the last on this connection. */
+function takeLinks(
+  state: DeviceState,
+  message: FleetMessage & { name: "authority-reply" },
   session: Session,
-  fruitful: boolean,
   atMs: number,
-): Pick<Session, "fruitless" | "quietUntilMs"> {
-  if (fruitful) return { fruitless: 0, quietUntilMs: 0 };
-  const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** session.fruitless, MAX_RETRY_AFTER_SECONDS * 1000);
-  return { fruitless: session.fruitless + 1, quietUntilMs: atMs + pauseMs };
+): Step {
+  const { state: next } = applyHeard(withoutJob(state), message, atMs);
+  const linksDone = next.held.trust === state.held.trust;
+  return only({ ...next, session: { ...session, newestAuthority: message.newest, linksDone } });
+}
+
+/** What a gateway may have against an LDevID, and has not against an IDevID. */
+const REFUSED_LDEVID: ReadonlySet<RoleNotice["reason"]> = new Set(["bad-certificate", "old-generation"]);
+
+/** A notice in the lobby gives no role: nothing is asked there but what proves itself. */
+function takeNotice(state: DeviceState, { role, reason, authority }: RoleNotice, before: Session): Step {
+  const session = { ...before, newestAuthority: Math.max(before.newestAuthority, authority) };
+  if (session.door === "lobby" || role === session.role) return only({ ...state, session });
+  const next = { ...withoutJob(state), session: { ...session, role } };
+  if (role !== "lobby" || !REFUSED_LDEVID.has(reason) || !state.held.ldevid) return only(next);
+  // The CA of its LDevID may be gone: the IDevID says as well who it is (P9). If that is refused too, the
+  // LDevID is tried again on the connection after this one, which nobody hurries.
+  return state.asPledge ? only({ ...next, asPledge: false }) : leave({ ...state, asPledge: true });
+}
+
+function takeTime(state: DeviceState, { value: { nonce, time } }: Opened<Time>, atMs: number): Step {
+  const { job, held, record } = state;
+  if (job?.kind !== "time" || !equalBytes(job.nonce, nonce)) return only(state);
+  if (time[0] !== held.trust.authority.value.terms.time || time[1] < record.signedSeconds) return only(state);
+  const timed = { ...record, signedSeconds: time[1], poweredSeconds: 0 };
+  return leave({ ...state, record: timed, anchorMs: atMs, needsTime: false });
 }
 
 /** Nobody signs errors, so all they can do is delay, and not for long. */
-function afterError(state: DeviceState, error: ErrorReply, atMs: number): DeviceState {
-  const { session, job } = state;
+function afterError(state: DeviceState, error: ErrorReply, session: Session, atMs: number): Step {
+  const { job } = state;
   // The role changed while the message was on its way: the notice of the new one says what to do.
-  if (error.code === "not-allowed") return state;
-  if (!session || !job || (error.nonce && "nonce" in job && !equalBytes(error.nonce, job.nonce)))
-    return state;
+  if (error.code === "not-allowed") return only(state);
+  if (!job || (error.nonce && "nonce" in job && !equalBytes(error.nonce, job.nonce))) return only(state);
+  if (job.kind === "time" && !state.needsTime) return leave(state); // it came for links: the front door may do
   const asked = Math.min(error.retryAfterSeconds ?? 0, MAX_RETRY_AFTER_SECONDS) * 1000;
-  const paused = pause(session, false, atMs);
-  const quietUntilMs = Math.max(paused.quietUntilMs, atMs + asked);
-  return { ...withoutJob(state), session: { ...session, ...paused, quietUntilMs } };
-}
-
-function takeCertificate(
-  state: DeviceState,
-  reply: FleetMessage & { name: "certificate-reply" },
-  atMs: number,
-): Step {
-  const { job, record, held } = state;
-  if (!job || !("key" in job) || !equalBytes(job.nonce, reply.nonce)) return only(state);
-  const { verdict } = reply;
-  const ours = verdict.profile === "ldevid" && verdict.number === record.number;
-  const forNewKey = job.newKey !== undefined && equalBytes(verdict.publicKey.bytes, job.newKey.bytes);
-  if (!ours || !forNewKey || verdict.notAfterSeconds < nowSeconds(state, atMs)) return only(state);
-  const informed = reply.documents.reduce(applyDocument, withoutJob(state));
-  const { request: _done, ...rest } = informed.record;
-  const ldevid = { chain: reply.chain, key: job.key };
-  const leaf = reply.chain[0] ?? new Uint8Array();
-  const next = {
-    ...informed,
-    record: { ...rest, ldevid },
-    held: { ...informed.held, ldevid: datesOf(leaf) },
-  };
-  const old = record.ldevid?.key;
-  const forget = old && held.ldevid && old !== job.key ? [{ type: "remove-key", name: old } as const] : [];
-  return leave(next, forget);
+  const given = giveUp(state, atMs);
+  const quietUntilMs = Math.max(given.session?.quietUntilMs ?? 0, atMs + asked);
+  return only({ ...given, session: { ...(given.session ?? session), quietUntilMs } });
 }

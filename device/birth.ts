@@ -2,24 +2,18 @@
  * The device's half of a birth: make a key, prove it, check what the station gives, store it, confirm.
  * Killed at any point it starts again, and gets the same papers for the same key.
  */
-import { openFirstAuthority, openDocument } from "../protocol/authority.js";
-import {
-  BirthChallenge,
-  BirthGrant,
-  BirthHello,
-  BirthRecord,
-  BirthRequest,
-  BirthStored,
-} from "../protocol/birth.js";
+import { openDocument, type Trust } from "../protocol/authority.js";
+import { openFirstAuthority } from "../protocol/authority-chain.js";
+import { BirthChallenge, BirthGrant, BirthHello, BirthRequest, BirthStored } from "../protocol/birth.js";
 import { equalBytes } from "../protocol/bytes.js";
 import type { Algorithm, Crypto, PublicKey } from "../protocol/crypto.js";
-import { openEnvelope, prepareEnvelope } from "../protocol/envelope.js";
+import { type Opened, prepareEnvelope } from "../protocol/envelope.js";
+import { ProtocolError } from "../protocol/errors.js";
 import { decodeFrame, encodeFrame } from "../protocol/frame.js";
 import { Voucher } from "../protocol/voucher.js";
-import { decodeCertificate } from "../protocol/x509/certificate.js";
-import { verifyChain } from "../protocol/x509/verify.js";
 import { DeviceError } from "./errors.js";
 import { IDEVID_KEY } from "./jobs.js";
+import { authoritiesIn, numberIn } from "./papers.js";
 import type { DeviceStore, KeyStore } from "./ports.js";
 import type { DeviceRecord } from "./record.js";
 
@@ -69,30 +63,22 @@ function recordFrom(
   { hardwareId, model, crypto }: BirthOptions,
   fleetId: Uint8Array,
 ): DeviceRecord {
-  const trust = openFirstAuthority(grant.authority, crypto, fleetId);
-  const leaf = grant.idevid[0] ?? new Uint8Array();
-  const { notBeforeSeconds } = decodeCertificate(leaf).fields;
-  const verdict = verifyChain(grant.idevid, trust.certificates, notBeforeSeconds, crypto);
-  const voucher = openDocument(Voucher, grant.voucher, trust, crypto).value;
-  const { number, station } = verdict; // an IDevID names its station; no other certificate has one
-  const record =
-    station && openEnvelope(BirthRecord, grant.record, [station.publicKey], trust.fleetId, crypto);
-  const forThisDevice =
-    equalBytes(verdict.publicKey.bytes, publicKey.bytes) &&
-    equalBytes(voucher.deviceKey, crypto.sha256(publicKey.bytes)) &&
-    equalBytes(voucher.hardwareId, hardwareId) &&
+  const chain = authoritiesIn(grant, openFirstAuthority(grant.authority, crypto, fleetId), crypto);
+  const trust = chain.at(-1) ?? openFirstAuthority(grant.authority, crypto, fleetId);
+  const voucher = openVoucher(grant.voucher, chain, crypto).value;
+  const number = numberIn(grant, voucher, { hardwareId, publicKey }, trust, crypto);
+  const forThisFleet =
     equalBytes(voucher.owner.slice(0, trust.fleetId.length), trust.fleetId) && // the id is where that hash begins
-    record?.value.subject === number &&
-    equalBytes(record.value.hardwareId, hardwareId) &&
-    equalBytes(record.value.idevid, crypto.sha256(leaf));
-  if (!forThisDevice) throw new DeviceError("birth-refused", "the station's papers are for another device");
+    voucher.index === 0;
+  if (number === undefined || !forThisFleet)
+    throw new DeviceError("birth-refused", "the station's papers are for another device");
   return {
     number,
     hardwareId,
     model,
     fleetId: trust.fleetId,
     idevid: grant.idevid,
-    authority: grant.authority,
+    authority: trust.authority.bytes,
     voucher: grant.voucher,
     birth: grant.record,
     holds: [],
@@ -103,4 +89,20 @@ function recordFrom(
     receiptCounter: 0,
     keyCounter: 0,
   };
+}
+
+/**
+ * Signed by the factory key of any version: a birth that was cut off goes on with the papers it had, though
+ * that key was replaced meanwhile.
+ */
+function openVoucher(bytes: Uint8Array, chain: readonly Trust[], crypto: Crypto): Opened<Voucher> {
+  const [older, newest] = [chain.slice(0, -1), chain.slice(-1)];
+  for (const trust of older) {
+    try {
+      return openDocument(Voucher, bytes, trust, crypto);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error; // perhaps by a later version's key
+    }
+  }
+  return openDocument(Voucher, bytes, newest[0] as Trust, crypto);
 }

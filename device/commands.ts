@@ -1,22 +1,22 @@
 /** `daymark device birth | run`: a device on this machine, for trying out and for gateways with a Linux of their own. */
-import { randomBytes } from "node:crypto";
-import { join } from "node:path";
-import { performance } from "node:perf_hooks";
-import { buildCommand, type CommandContext } from "@stricli/core";
+import { buildCommand } from "@stricli/core";
 import { nodeCrypto } from "../protocol/adapters/node-crypto.js";
-import { systemClock } from "../protocol/adapters/system-clock.js";
 import { utf8 } from "../protocol/bytes.js";
-import type { Clock, Timer } from "../protocol/clock.js";
-import { FileKeyStore } from "./adapters/file-key-store.js";
+import type { Timer } from "../protocol/clock.js";
 import { httpStationLink } from "./adapters/http-station-link.js";
-import { LowdbDeviceStore } from "./adapters/lowdb-device-store.js";
 import { MqttTransport } from "./adapters/mqtt-transport.js";
 import { beBorn } from "./birth.js";
+import { carryCommands } from "./carry-commands.js";
+import {
+  type Context,
+  dirFlag as dir,
+  HOST_ACTS,
+  jsonFlag as json,
+  machineParts,
+  poweredClock,
+  storesIn,
+} from "./adapters/folder.js";
 import { createDevice, type DeviceEvent } from "./main.js";
-
-interface Context extends CommandContext {
-  readonly process: NodeJS.Process;
-}
 
 interface BirthFlags {
   readonly dir: string;
@@ -34,22 +34,8 @@ interface RunFlags {
   readonly json: boolean;
 }
 
-const entropy = (size: number) => new Uint8Array(randomBytes(size));
-/** Powered time: it only counts, whatever happens to the date of this machine. */
-const poweredClock: Clock = {
-  nowMs: () => performance.now(),
-  after: (delayMs, run) => systemClock.after(delayMs, run),
-};
 const DEFAULT_HEARTBEAT_SECONDS = 60;
 const FAILED = 1;
-
-const storesIn = (dir: string) => ({
-  store: new LowdbDeviceStore(join(dir, "state")),
-  keys: new FileKeyStore(join(dir, "keys"), nodeCrypto, entropy),
-});
-
-const dir = { kind: "parsed", parse: String, placeholder: "dir", brief: "The device's own folder" } as const;
-const json = { kind: "boolean", default: false, withNegated: false, brief: "JSON lines on stdout" } as const;
 
 const birth = buildCommand<BirthFlags, [], Context>({
   docs: {
@@ -128,8 +114,7 @@ const run = buildCommand<RunFlags, [], Context>({
     const { process } = this;
     const [, host = "", port = ""] = ADDRESS.exec(gateway) ?? [];
     const transport = new MqttTransport({ host: host.replace(/^\[|\]$/g, ""), port: Number(port) });
-    const options = { transport, clock: poweredClock, crypto: nodeCrypto, entropy, ...storesIn(dir) };
-    const device = await createDevice(options);
+    const device = await createDevice({ transport, ...machineParts, ...storesIn(dir) });
     const tell = (event: DeviceEvent) => {
       const line = event.type === "failed" ? { type: event.type, text: event.error.message } : event;
       process.stdout.write(`${json ? JSON.stringify({ number: device.number, ...line }) : wordsFor(line)}\n`);
@@ -163,7 +148,7 @@ function every(periodMs: number, publish: () => Promise<void>): Timer {
 }
 
 /** Mounted under the noun `device`. */
-export const deviceCommands = { birth, run };
+export const deviceCommands = { birth, run, ...carryCommands };
 
 function wordsFor(
   event: Exclude<DeviceEvent, { type: "failed" }> | { type: "failed"; text: string },
@@ -172,7 +157,9 @@ function wordsFor(
     case "level":
       return `level ${event.before} -> ${event.level}`;
     case "connected":
-      return event.door === "lobby" ? "connected to the lobby, to learn the time" : "connected";
+      return event.door === "lobby"
+        ? "connected to the lobby, for links of the Authority and the time"
+        : "connected";
     case "leased":
       return `in touch: lease until ${new Date(event.goodUntil * 1000).toISOString()}`;
     case "speak":
@@ -182,7 +169,11 @@ function wordsFor(
     case "server-refused":
       return event.why === "dates"
         ? "refused the server: its certificate's dates do not fit; asking the lobby for the time"
-        : "refused the server: its certificate is not one of this fleet's";
+        : "refused the server: its certificate is not one of this fleet's; asking the lobby for newer Authorities";
+    case "act":
+      return `the fleet asks this host to ${HOST_ACTS[event.act]}`;
+    case "transferred":
+      return `given to fleet ${event.fleet}: device ${event.number} there`;
     case "failed":
       return `stopped: ${event.text}`;
     case "disconnected":

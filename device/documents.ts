@@ -1,50 +1,63 @@
 /**
- * What a document does to a device: pure, order-independent, never backwards (P2, P3). Directives and
- * releases of another device, another term or an older version change nothing.
+ * What a document does to a device: pure, order-independent, never backwards (P2, P3). Documents for
+ * another device, of another term or of an older version change nothing.
  */
 import { equalBytes } from "../protocol/bytes.js";
 import type { Opened } from "../protocol/envelope.js";
 import type { Level } from "../protocol/level.js";
 import type { Lease } from "../protocol/lease.js";
+import type { LedgerPart } from "../protocol/ledger-part.js";
 import type { Release } from "../protocol/release.js";
 import { addHold, liftHolds } from "../protocol/standing.js";
 import { reaches } from "../protocol/vector.js";
-import { compareVersions, NO_VERSION, type Version } from "../protocol/version.js";
+import { compareVersions, NO_VERSION } from "../protocol/version.js";
+import { mergeDone } from "./acts.js";
+import { takeList, takeRemoval } from "./advisories.js";
+import { raiseAlarm } from "./alarms.js";
+import { evaluated, removalInForce, withAdvisories } from "./facts.js";
+import { type LedgerHolding, type News, newsOf, type PartOutcome, takeBeacon, takePart } from "./ledger.js";
 import type { StandingDocument } from "./edge.js";
-import type { Alarm, DeviceRecord } from "./record.js";
-import { type DeviceState, heldVector, releaseWaits } from "./state.js";
-
-/** Alarms kept; with that many the device is isolated anyway, and the oldest tell most. */
-const MAX_ALARMS = 16;
+import type { DeviceRecord } from "./record.js";
+import { type DeviceState, heldVector, releaseWaits, withHeld } from "./state.js";
 
 /** The state after a document; the very same state when it changes nothing. */
 export function applyDocument(state: DeviceState, document: StandingDocument): DeviceState {
-  const { record, held } = state;
+  const { record, held, crypto } = state;
   const { terms } = held.trust.authority.value;
   switch (document.name) {
     case "beacon": {
-      const news = compare(document.opened, held.beacon, terms.ledger);
-      if (news !== "newer") return news === "fork" ? raiseAlarm(state, "fork") : state;
-      return withHeld(state, { beacon: document.opened }, { beacon: document.opened.bytes });
+      const { holding, outcome } = takeBeacon(held.ledger, document.opened, terms.ledger, crypto);
+      return afterNews(state, outcome, () => withLedger(state, holding));
+    }
+    case "advisory-list": {
+      const { holding, outcome } = takeList(held.advisories, document.opened, terms.advisory);
+      if (outcome === "shrunk") return state;
+      return afterNews(state, outcome, () => evaluated(withAdvisories(state, holding)));
+    }
+    case "advisory-removal": {
+      const { holding, outcome } = takeRemoval(held.advisories, document.opened, terms.advisory);
+      return afterNews(state, outcome, () => withAdvisories(state, holding));
     }
     case "directive": {
       const { opened } = document;
       if (opened.value.subject !== record.number) return state;
-      const news = compare(opened, held.directive, terms.directive);
-      if (news !== "newer") return news === "fork" ? raiseAlarm(state, "fork") : state;
       const lifted = compareVersions(opened.value.version, held.freed?.value.version ?? NO_VERSION) < 0;
       const holds = lifted ? record.holds : addHold<Level>(record.holds, opened.value);
-      return withHeld(state, { directive: opened }, { directive: opened.bytes, holds });
+      const news = newsOf(opened, held.directive, terms.directive);
+      return afterNews(state, news, () =>
+        withHeld(state, { directive: opened }, { directive: opened.bytes, holds }),
+      );
     }
     case "release": {
       const { opened } = document;
       const final = held.release?.value.level === "revoked"; // nothing lowers it
       if (opened.value.subject !== record.number || final) return state;
-      const news = compare(opened, held.release, terms.directive);
-      if (news !== "newer") return news === "fork" ? raiseAlarm(state, "fork") : state;
       // Not in force yet: until a lease names it, it can only raise (P13), and so is one hold more.
       const holds = addHold<Level>(record.holds, opened.value);
-      return withHeld(state, { release: opened }, { release: opened.bytes, holds });
+      const news = newsOf(opened, held.release, terms.directive);
+      return afterNews(state, news, () =>
+        withHeld(state, { release: opened }, { release: opened.bytes, holds }),
+      );
     }
     case "unreadable-directive": {
       if (document.subject !== record.number || document.version[0] !== terms.directive) return state;
@@ -57,63 +70,82 @@ export function applyDocument(state: DeviceState, document: StandingDocument): D
   }
 }
 
-/**
- * The state after a lease, or undefined when the lease does not count: another device or nonce, another
- * term, time running backwards, or a vector that this device has not reached.
- */
-export function applyLease(
+/** Same version with other content is a fork: somebody signs twice. */
+function afterNews(state: DeviceState, news: News, newer: () => DeviceState): DeviceState {
+  if (news === "newer") return newer();
+  return news === "fork" ? raiseAlarm(state, "fork") : state;
+}
+
+/** A part of the ledger; `outcome` says what it was good for. */
+export function applyPart(
   state: DeviceState,
+  part: LedgerPart,
+): { readonly state: DeviceState; readonly outcome: PartOutcome } {
+  const { trust, ledger } = state.held;
+  const { holding, outcome } = takePart(ledger, part, trust.authority.value.terms.ledger, state.crypto);
+  return { state: holding === ledger ? state : withLedger(state, holding), outcome };
+}
+
+/** What came of a change stays in memory: after a power cut it is asked for again. */
+function withLedger(state: DeviceState, ledger: LedgerHolding): DeviceState {
+  const { head, set } = ledger;
+  const known = state.held.ledger;
+  const record = {
+    ...(head && head !== known.head && { beacon: head.bytes }),
+    ...(set && set !== known.set && { ledger: { beacon: set.beacon.bytes, content: set.content } }),
+  };
+  const next = { ...state, held: { ...state.held, ledger } };
+  return Object.keys(record).length === 0 ? next : { ...next, record: { ...state.record, ...record } };
+}
+
+/**
+ * The state after a lease that answers this device's question, whether or not it counts: what the fleet has
+ * receipts for is not done again. An Authority that came between question and answer may have begun a new
+ * term of directives, and a lease from before it would bring the old counts back: those are left out.
+ * Undefined when it does not answer: another device or nonce, another term, or time running backwards.
+ */
+export function heardLease(
+  state: DeviceState,
+  lease: Opened<Lease>,
+  nonce: Uint8Array,
+): DeviceState | undefined {
+  const { subject, time, required } = lease.value;
+  const { record, held } = state;
+  const { version, terms } = held.trust.authority.value;
+  if (subject !== record.number || !equalBytes(lease.value.nonce, nonce)) return undefined;
+  if (time[0] !== terms.time || time[1] < record.signedSeconds) return undefined;
+  const done = required.authority < version ? undefined : lease.value.done;
+  return done ? withHeld(state, {}, { done: mergeDone(record.done ?? {}, done) }) : state;
+}
+
+/** The state after a lease, or undefined when the lease does not count: see above, or a vector not reached. */
+export function applyLease(
+  before: DeviceState,
   lease: Opened<Lease>,
   nonce: Uint8Array,
   atMs: number,
 ): DeviceState | undefined {
-  const { subject, time, required } = lease.value;
-  const { record, held } = state;
-  if (subject !== record.number || !equalBytes(lease.value.nonce, nonce)) return undefined;
-  if (time[0] !== held.trust.authority.value.terms.time || time[1] < record.signedSeconds) return undefined;
-  if (!reaches(heldVector(state), required)) return undefined;
-  const freed = held.release;
-  const lifted = freed && releaseWaits(held) ? liftedBy(record, freed.value) : {};
-  const timed = { signedSeconds: time[1], poweredSeconds: 0, lease: lease.bytes };
+  const state = heardLease(before, lease, nonce);
+  if (!state || !reaches(heldVector(state), lease.value.required)) return undefined;
+  const { lapsedSeconds: _over, ...record } = state.record;
+  const { held } = state;
+  const freed = releaseWaits(held) ? held.release : undefined;
+  const timed = { signedSeconds: lease.value.time[1], poweredSeconds: 0, lease: lease.bytes };
   const next = withHeld(
-    state,
+    { ...state, record },
     { lease, ...(freed && { freed }) },
-    { ...timed, ...lifted, ...(freed && { freed: freed.bytes }) },
+    { ...timed, ...(freed && { freed: freed.bytes, ...liftedBy(record, freed.value) }) },
   );
-  return { ...next, anchorMs: atMs };
+  return removalInForce({ ...next, anchorMs: atMs });
 }
 
 /** What is left of holds and alarms once a release is in force. */
-function liftedBy(record: DeviceRecord, { version, clearedAlarms = [] }: Release): Partial<DeviceRecord> {
+function liftedBy(
+  record: Pick<DeviceRecord, "holds" | "alarms">,
+  { version, clearedAlarms = [] }: Release,
+): Partial<DeviceRecord> {
   return {
     holds: liftHolds(record.holds, version),
     alarms: record.alarms.filter(({ id }) => !clearedAlarms.includes(id)),
   };
-}
-
-function raiseAlarm(state: DeviceState, kind: Alarm["kind"]): DeviceState {
-  const { record } = state;
-  if (record.alarms.length >= MAX_ALARMS) return state;
-  const id = record.lastAlarmId + 1;
-  return { ...state, record: { ...record, alarms: [...record.alarms, { id, kind }], lastAlarmId: id } };
-}
-
-/** Same version with other content is a fork: somebody signs twice. */
-function compare(
-  found: Opened<{ readonly version: Version }>,
-  known: Opened<{ readonly version: Version }> | undefined,
-  term: number,
-): "newer" | "known" | "older" | "fork" {
-  if (found.value.version[0] !== term) return "older"; // counts only in the term that the Authority names
-  const order = compareVersions(found.value.version, known?.value.version ?? NO_VERSION);
-  if (order !== 0 || !known) return order > 0 || !known ? "newer" : "older";
-  return equalBytes(found.hash, known.hash) ? "known" : "fork";
-}
-
-function withHeld(
-  state: DeviceState,
-  held: Partial<DeviceState["held"]>,
-  record: Partial<DeviceRecord>,
-): DeviceState {
-  return { ...state, held: { ...state.held, ...held }, record: { ...state.record, ...record } };
 }

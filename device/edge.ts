@@ -1,110 +1,161 @@
 /**
  * The device's one edge: bytes from anywhere in, a verified message out. What proves nothing is refused
- * here, once; a reply's bad documents are left out and its good ones count, since each proves itself (P1).
+ * here, once; of a reply the good documents count and the bad ones are named, since each proves itself (P1).
  */
-import { openDocument, keysOf, type Trust } from "../protocol/authority.js";
+import { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
+import { holdersOf, openDocument, type RoleDocument } from "../protocol/authority.js";
+import { AuthorityReply } from "../protocol/authority-links.js";
 import { Beacon } from "../protocol/beacon.js";
+import { BirthGrant } from "../protocol/birth.js";
 import { CertificateReply } from "../protocol/certify.js";
 import { decodeCbor } from "../protocol/codec.js";
+import { looksSigned, parseEnvelope } from "../protocol/cose.js";
 import { Directive } from "../protocol/directive.js";
-import type { Crypto } from "../protocol/crypto.js";
-import { looksSigned, type Opened, parseEnvelope, verifyParts } from "../protocol/envelope.js";
+import { type Opened, verifyParts } from "../protocol/envelope.js";
 import { ProtocolError } from "../protocol/errors.js";
 import { decodeFrame, frameType } from "../protocol/frame.js";
 import { Lease } from "../protocol/lease.js";
+import { LedgerPart } from "../protocol/ledger-part.js";
 import { ErrorReply, RoleNotice } from "../protocol/notice.js";
 import { Release } from "../protocol/release.js";
 import { SyncReply } from "../protocol/sync.js";
 import { Time } from "../protocol/time.js";
 import { version, type Version } from "../protocol/version.js";
 import { type CertificateVerdict, verifyChain } from "../protocol/x509/verify.js";
+import { type ChainEnd, type Links, looksLikeLink, walkLinks } from "./authorities.js";
+import { type NextOwner, openGrant, type Owned } from "./grant.js";
 
 /** A document that says something about standing. */
 export type StandingDocument =
   | { readonly name: "directive"; readonly opened: Opened<Directive> }
   | { readonly name: "release"; readonly opened: Opened<Release> }
+  | { readonly name: "advisory-list"; readonly opened: Opened<AdvisoryList> }
+  | { readonly name: "advisory-removal"; readonly opened: Opened<AdvisoryRemoval> }
   | { readonly name: "beacon"; readonly opened: Opened<Beacon> }
   /** Signed by `hold`, for this subject, but of a form that this firmware cannot read. */
   | { readonly name: "unreadable-directive"; readonly subject: number; readonly version: Version };
+
+/** What several documents came to: links first, all others by the keys that those name. */
+interface Brought {
+  readonly links: Links;
+  readonly documents: readonly StandingDocument[];
+  readonly refusals: readonly ProtocolError[];
+}
 
 export type FleetMessage =
   | { readonly name: "role-notice"; readonly value: RoleNotice }
   | { readonly name: "error"; readonly value: ErrorReply }
   | { readonly name: "document"; readonly document: StandingDocument }
+  | { readonly name: "ledger-part"; readonly part: LedgerPart }
   | { readonly name: "time"; readonly opened: Opened<Time> }
-  | {
+  | { readonly name: "next-owner"; readonly next: NextOwner }
+  | ({ readonly name: "links" } & Brought)
+  | ({ readonly name: "authority-reply"; readonly newest: number } & Brought)
+  | ({
       readonly name: "sync-reply";
       readonly nonce: Uint8Array;
       readonly lease?: Opened<Lease>;
-      readonly documents: readonly StandingDocument[];
-    }
-  | {
+      readonly ledger?: LedgerPart;
+    } & Brought)
+  | ({
       readonly name: "certificate-reply";
       readonly nonce: Uint8Array;
       readonly chain: readonly Uint8Array[];
       readonly verdict: CertificateVerdict;
-      readonly documents: readonly StandingDocument[];
-    };
+    } & Brought);
 
 /** `nowSeconds`: the device's estimate of fleet time. */
-export interface EdgeContext {
-  readonly trust: Trust;
-  readonly crypto: Crypto;
+export interface EdgeContext extends ChainEnd {
   readonly nowSeconds: number;
+  readonly owned: Owned;
 }
 
 /** @throws ProtocolError: nothing of what came is used. */
 export function openFleetMessage(bytes: Uint8Array, context: EdgeContext): FleetMessage {
+  const { trust, crypto } = context;
   if (looksSigned(bytes)) {
-    if (parseEnvelope(bytes).type !== Time.type)
-      return { name: "document", document: openStanding(bytes, context) };
-    return { name: "time", opened: openDocument(Time, bytes, context.trust, context.crypto) };
+    switch (parseEnvelope(bytes).type) {
+      case Time.type:
+        return { name: "time", opened: openDocument(Time, bytes, trust, crypto) };
+      default:
+        if (!looksLikeLink(bytes)) return { name: "document", document: openStanding(bytes, context) };
+        return { name: "links", ...openAll([bytes], context).brought };
+    }
   }
   switch (frameType(bytes)) {
     case RoleNotice.type:
       return { name: "role-notice", value: decodeFrame(RoleNotice, bytes) };
     case ErrorReply.type:
       return { name: "error", value: decodeFrame(ErrorReply, bytes) };
+    case LedgerPart.type:
+      return { name: "ledger-part", part: decodeFrame(LedgerPart, bytes) };
+    case BirthGrant.type:
+      return { name: "next-owner", next: openGrant(bytes, context.owned, trust, crypto) };
+    case AuthorityReply.type: {
+      const { newest, links } = decodeFrame(AuthorityReply, bytes);
+      return { name: "authority-reply", newest, ...openAll(links, context).brought };
+    }
     case SyncReply.type: {
-      const { nonce, lease, documents } = decodeFrame(SyncReply, bytes);
-      const opened = lease && attempt(() => openDocument(Lease, lease, context.trust, context.crypto));
-      return {
-        name: "sync-reply",
-        nonce,
-        documents: openAll(documents, context),
-        ...(opened && { lease: opened }),
-      };
+      const { nonce, lease, documents, ledger } = decodeFrame(SyncReply, bytes);
+      const { brought, under } = openAll(documents, context);
+      const [opened, refused] = lease ? attempt(() => openDocument(Lease, lease, under.trust, crypto)) : [];
+      const refusals = [...brought.refusals, ...(refused ? [refused] : [])];
+      const rest = { ...(opened && { lease: opened }), ...(ledger && { ledger }) };
+      return { name: "sync-reply", nonce, ...brought, refusals, ...rest };
     }
     case CertificateReply.type: {
       const { nonce, ldevid, documents } = decodeFrame(CertificateReply, bytes);
-      const verdict = verifyChain(ldevid, context.trust.certificates, context.nowSeconds, context.crypto);
-      return {
-        name: "certificate-reply",
-        nonce,
-        chain: ldevid,
-        verdict,
-        documents: openAll(documents, context),
-      };
+      const { brought, under } = openAll(documents, context);
+      const verdict = verifyChain(ldevid, under.trust.certificates, context.nowSeconds, crypto);
+      return { name: "certificate-reply", nonce, chain: ldevid, verdict, ...brought };
     }
     default:
       throw new ProtocolError("unknown-type", "a frame that a device does not expect");
   }
 }
 
-function openAll(documents: readonly Uint8Array[], context: EdgeContext): readonly StandingDocument[] {
-  return documents.flatMap((bytes) => attempt(() => openStanding(bytes, context)) ?? []);
+/**
+ * The same for bytes that came by hand or from a peer. Notices and errors are a gateway's to give: nobody
+ * signs them, and over a connection that was checked they steer at most that connection.
+ * @throws ProtocolError
+ */
+export function openCarried(bytes: Uint8Array, context: EdgeContext): FleetMessage {
+  const message = openFleetMessage(bytes, context);
+  if (message.name === "role-notice" || message.name === "error")
+    throw new ProtocolError("unknown-type", `a ${message.name} counts from a gateway only`);
+  return message;
+}
+
+/** `under`: what the links among them lead to, which all others are opened with. */
+function openAll(
+  items: readonly Uint8Array[],
+  context: EdgeContext,
+): { readonly brought: Brought; readonly under: EdgeContext } {
+  const walked = walkLinks(items.filter(looksLikeLink), context);
+  const { links } = walked;
+  const under = { ...context, trust: links.trust };
+  const opened = items
+    .filter((bytes) => !looksLikeLink(bytes))
+    .map((bytes) => attempt(() => openStanding(bytes, under)));
+  const refusals = [...walked.refusals, ...opened.flatMap(([, refused]) => refused ?? [])];
+  return { brought: { links, documents: opened.flatMap(([document]) => document ?? []), refusals }, under };
 }
 
 /** @throws ProtocolError */
 export function openStanding(bytes: Uint8Array, context: EdgeContext): StandingDocument {
-  const { trust, crypto } = context;
+  const open = <T>(document: RoleDocument<T, string>) =>
+    openDocument(document, bytes, context.trust, context.crypto);
   switch (parseEnvelope(bytes).type) {
     case Directive.type:
       return openDirective(bytes, context);
     case Release.type:
-      return { name: "release", opened: openDocument(Release, bytes, trust, crypto) };
+      return { name: "release", opened: open(Release) };
+    case AdvisoryList.type:
+      return { name: "advisory-list", opened: open(AdvisoryList) };
+    case AdvisoryRemoval.type:
+      return { name: "advisory-removal", opened: open(AdvisoryRemoval) };
     case Beacon.type:
-      return { name: "beacon", opened: openDocument(Beacon, bytes, trust, crypto) };
+      return { name: "beacon", opened: open(Beacon) };
     default:
       throw new ProtocolError("unknown-type", "a document that a device does not expect");
   }
@@ -122,7 +173,7 @@ function openDirective(bytes: Uint8Array, { trust, crypto }: EdgeContext): Stand
       error instanceof ProtocolError && ["unknown-key", "out-of-range", "malformed"].includes(error.code);
     if (!unreadable) throw error;
     const parts = parseEnvelope(bytes);
-    verifyParts(parts, keysOf(Directive.signedBy, trust), trust.fleetId, crypto, Directive.name);
+    verifyParts(parts, holdersOf(Directive.signedBy, trust), trust.fleetId, crypto, Directive.name);
     const core = decodeCbor(parts.payload);
     const [subject, held] = core instanceof Map ? [core.get(1), core.get(2)] : [];
     if (typeof subject !== "number" || held === undefined) throw error;
@@ -130,11 +181,12 @@ function openDirective(bytes: Uint8Array, { trust, crypto }: EdgeContext): Stand
   }
 }
 
-function attempt<T>(open: () => T): T | undefined {
+/** What was opened, or why not. */
+function attempt<T>(open: () => T): readonly [T] | readonly [undefined, ProtocolError] {
   try {
-    return open();
+    return [open()];
   } catch (error) {
-    if (error instanceof ProtocolError) return undefined;
+    if (error instanceof ProtocolError) return [undefined, error];
     throw error;
   }
 }

@@ -7,6 +7,7 @@ export type DeviceErrorCode =
   | "bad-name" // not a name that a key or a topic can have
   | "outbox-full" // too many application messages wait
   | "too-large" // an application message that no gateway takes
+  | "other-owner" // another fleet owns the device now, and this was for the one before
   | "stopped" // the device was stopped
   | "not-born" // no identity yet
   | "birth-refused"; // what the station gave does not prove itself

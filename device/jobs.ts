@@ -2,12 +2,13 @@
  * The one thing a device is asking for at a time: which it is follows from the state alone, so a lost
  * connection, a reboot or a lost reply needs no memory of where it was.
  */
-import { EnrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
 import type { PublicKey } from "../protocol/crypto.js";
-import { prepareEnvelope } from "../protocol/envelope.js";
-import { Receipt, SyncRequest } from "../protocol/sync.js";
-import { type DeviceState, heldVector, nowSeconds, releaseWaits } from "./state.js";
+import type { LedgerRequest } from "../protocol/ledger-part.js";
+import type { ActName, ActsDone } from "../protocol/vector.js";
+import { askedActs, dueActs } from "./acts.js";
+import { nextPart } from "./ledger.js";
 import type { OpenRequest } from "./record.js";
+import { type DeviceState, nowSeconds, ofTerm, releaseWaits, type Session } from "./state.js";
 
 export type Job = JobKind & {
   /** Being signed: what to make of the signature. */
@@ -17,31 +18,51 @@ export type Job = JobKind & {
 };
 type JobKind =
   | { readonly kind: "time" | "sync"; readonly nonce: Uint8Array }
-  | { readonly kind: "receipt" }
+  | { readonly kind: "receipt" | "authority" | "ledger" }
   | (OpenRequest & { readonly newKey?: PublicKey; readonly proof?: Uint8Array });
 
-/** Largest reply that this device library takes. */
-const MAX_REPLY_BYTES = 16_384;
 /** Names of keys in the `KeyStore`. */
 export const IDEVID_KEY = "idevid";
+/** Part of a ledger that is asked for by a device that takes any: as much as the wire allows. */
+const ANY_PART_BYTES = 65_536;
 
 /** What to ask for next, if anything. */
 export function nextJobKind(state: DeviceState, atMs: number): Job["kind"] | undefined {
-  const { session, receiptOwed, held, record } = state;
+  const { session, held, record } = state;
   if (!session || state.job || atMs < session.quietUntilMs) return undefined;
-  if (session.door === "lobby") return "time";
+  if (session.door === "lobby") return linksAreDue(state, session, atMs) ? "authority" : "time";
   switch (session.role) {
     case "pledge":
+      if (linksAreDue(state, session, atMs)) return "authority";
       if (record.request && record.request.kind !== "renew") return record.request.kind;
       return held.ldevid ? "return" : "enroll";
     case "held":
     case "device":
-      if (!session.synced || releaseWaits(held) || syncIsDue(state, atMs)) return "sync";
-      if (receiptOwed) return "receipt";
-      return session.role === "device" && renewalIsDue(state, atMs) ? "renew" : undefined;
+      if (linksAreDue(state, session, atMs)) return "authority";
+      if (ledgerIsDue(state, session, atMs)) return "ledger";
+      if (syncIsDue(state, session, atMs)) return "sync";
+      if (state.receiptOwed && atMs >= session.spreadAtMs) return "receipt";
+      return session.role === "device" && newKeyIsDue(state, atMs) ? "renew" : undefined;
     default:
       return undefined;
   }
+}
+
+/** What to ask for of the ledger; undefined when nothing is missing. */
+export function ledgerRequest({ held, build }: DeviceState): LedgerRequest | undefined {
+  const term = held.trust.authority.value.terms.ledger;
+  return nextPart(held.ledger, term, build.maxPartBytes ?? ANY_PART_BYTES);
+}
+
+/** How often each one-shot act is asked for. A document of an earlier term asks for nothing any more. */
+export function actsAsked({ held }: DeviceState): ActsDone {
+  const { directive: term } = held.trust.authority.value.terms;
+  return askedActs(ofTerm(held.directive, term)?.value, ofTerm(held.release, term)?.value);
+}
+
+/** One-shot acts that are asked for and not done, in their order. */
+export function actsDue(state: DeviceState): readonly ActName[] {
+  return dueActs(actsAsked(state), state.record.done ?? {});
 }
 
 /** The time at which the present lease asks for the next sync. */
@@ -56,69 +77,35 @@ export function renewalSeconds({ held }: DeviceState): number | undefined {
   return dates && dates.notBefore + Math.floor(((dates.notAfter - dates.notBefore) * 2) / 3);
 }
 
-function syncIsDue(state: DeviceState, atMs: number): boolean {
+/** A gateway's notice may lie: one attempt in vain, and the connection goes on without. */
+function linksAreDue({ held }: DeviceState, session: Session, atMs: number): boolean {
+  const { linksDone, newestAuthority, ledgerAtMs = 0 } = session;
+  // A Beacon goes to everyone at once: what it speaks of is asked for when its ledger is, at different times.
+  const byBeacon = atMs >= ledgerAtMs ? (held.ledger.head?.value.authority ?? 0) : 0;
+  const spokenOf = Math.max(newestAuthority, byBeacon);
+  return !linksDone && spokenOf > held.trust.authority.value.version;
+}
+
+function ledgerIsDue(state: DeviceState, { ledgerAtMs }: Session, atMs: number): boolean {
+  return ledgerAtMs !== undefined && atMs >= ledgerAtMs && ledgerRequest(state) !== undefined;
+}
+
+function syncIsDue(state: DeviceState, session: Session, atMs: number): boolean {
+  if (!session.synced || state.syncOwed || releaseWaits(state.held)) return true;
+  if (removalWaits(state) && atMs >= session.spreadAtMs) return true;
   return nowSeconds(state, atMs) >= (nextSyncSeconds(state) ?? 0);
 }
 
-function renewalIsDue(state: DeviceState, atMs: number): boolean {
-  const due = renewalSeconds(state);
-  return due !== undefined && nowSeconds(state, atMs) >= due;
-}
-
-/** The key that the device proves itself with, and its name: the LDevID's once there is one. */
-function operationalKey(state: DeviceState): { name: string; publicKey: PublicKey } {
-  const { record, held } = state;
-  if (record.ldevid && held.ldevid) return { name: record.ldevid.key, publicKey: held.ldevid.publicKey };
-  return { name: IDEVID_KEY, publicKey: state.idevidKey };
-}
-
-export interface Unsigned {
-  readonly key: string;
-  readonly toBeSigned: Uint8Array;
-  readonly finish: (signature: Uint8Array) => Uint8Array;
-}
-
-/** The message that a job sends, ready for the signature of the right key. */
-export function unsignedRequest(state: DeviceState, job: Job, atMs: number): Unsigned {
-  const { record, crypto } = state;
-  const subject = record.number;
-  const operational = operationalKey(state);
-  const seal = <T>(
-    message: Parameters<typeof prepareEnvelope<T>>[0],
-    value: T,
-    by = operational,
-  ): Unsigned => ({
-    key: by.name,
-    ...prepareEnvelope(message, value, by.publicKey, record.fleetId, crypto),
+/** True when there is a removal that would free this device, and no lease has named it yet. */
+function removalWaits({ held }: DeviceState): boolean {
+  const { advisories, trust } = held;
+  const removal = ofTerm(advisories.removal, trust.authority.value.terms.advisory);
+  return advisories.latched.some(({ term, id }) => {
+    return removal?.value.version[0] === term && removal.value.ids.includes(id);
   });
-  const factory = { name: IDEVID_KEY, publicKey: state.idevidKey };
-  switch (job.kind) {
-    case "sync": {
-      const health = { uptimeSeconds: Math.floor((atMs - state.bootMs) / 1000), heldBack: state.heldBack };
-      const alarms = record.alarms.length > 0 ? { alarms: record.alarms } : {};
-      const holds = heldVector(state);
-      return seal(SyncRequest, {
-        subject,
-        nonce: job.nonce,
-        holds,
-        maxReplyBytes: MAX_REPLY_BYTES,
-        health,
-        ...(record.signedSeconds > 0 && { time: record.signedSeconds }),
-        ...alarms,
-      });
-    }
-    case "receipt":
-      return seal(Receipt, { subject, counter: record.receiptCounter, holds: heldVector(state) });
-    case "time":
-      throw new Error("a question for the time is not signed");
-    default: {
-      const { nonce, newKey, proof } = job;
-      if (!newKey || !proof) throw new Error("a certificate request comes after its key and proof");
-      const request = { subject, nonce, publicKey: newKey, proof };
-      if (job.kind === "renew") return seal(RenewRequest, request);
-      if (job.kind === "return") return seal(ReturnRequest, request, factory);
-      const { idevid, voucher, birth } = record;
-      return seal(EnrollRequest, { ...request, idevid, voucher, record: birth }, factory);
-    }
-  }
+}
+
+function newKeyIsDue(state: DeviceState, atMs: number): boolean {
+  const due = renewalSeconds(state);
+  return actsDue(state).includes("rekey") || (due !== undefined && nowSeconds(state, atMs) >= due);
 }

@@ -6,40 +6,50 @@ import type { Crypto } from "../protocol/crypto.js";
 import { isQuarantined } from "../protocol/level.js";
 import { decodeCertificate } from "../protocol/x509/certificate.js";
 import { receive } from "./answers.js";
-import { afterSignature, ANSWER_MS, askAgain, proveKey, startJob } from "./asking.js";
-import { IDEVID_KEY, nextSyncSeconds, renewalSeconds } from "./jobs.js";
+import { afterSignature, ANSWER_MS, askAgain, handOut, proveKey, startJob } from "./asking.js";
+import { evaluated } from "./facts.js";
+import { openRecord } from "./held.js";
+import { IDEVID_KEY, ledgerRequest, nextSyncSeconds, renewalSeconds } from "./jobs.js";
+import { perform } from "./performing.js";
 import type { DeviceRecord } from "./record.js";
-import { type DeviceState, leaseIsCurrent, levelInForce, nowSeconds, openRecord } from "./state.js";
+import { type Build, type DeviceState, lapsedAt, leaseIsCurrent, levelInForce, nowSeconds } from "./state.js";
 import { type Effect, type Input, only, type Step, withSession } from "./steps.js";
 
 /** Powered time is saved at least this often; each boot is charged one interval, so that power cycling cannot stop it. */
 const PERSIST_SECONDS = 3600;
 
-/** A device at boot. @throws ProtocolError when its record does not prove itself. */
-export function boot(record: DeviceRecord, crypto: Crypto, atMs: number): DeviceState {
+/** A device at boot. Keys that its record has given up are gone by now. @throws ProtocolError when its record cannot be read. */
+export function boot(record: DeviceRecord, crypto: Crypto, atMs: number, build: Build = {}): DeviceState {
   const charged = record.signedSeconds > 0 ? PERSIST_SECONDS : 0;
   const leaf = record.idevid[0] ?? new Uint8Array();
-  const opened = {
-    record: { ...record, poweredSeconds: record.poweredSeconds + charged },
+  const { discarded: _gone, ...kept } = record;
+  const opened = evaluated({
+    record: { ...kept, poweredSeconds: record.poweredSeconds + charged },
     held: openRecord(record, crypto),
     crypto,
+    build,
     idevidKey: decodeCertificate(leaf).fields.publicKey,
     anchorMs: atMs,
     bootMs: atMs,
     receiptOwed: false,
+    syncOwed: false,
     speaking: false,
     reported: "none",
     heldBack: 0,
     needsTime: record.signedSeconds === 0,
-  } as const;
+    needsLinks: false,
+    asPledge: false,
+  });
   return { ...opened, reported: levelInForce(opened, atMs) };
 }
 
 /** Pure: equal state and input give an equal result. */
 export function step(state: DeviceState, input: Input): Step {
   const handled = handle(state, input);
-  const started = startJob(handled.state, input);
-  return settle(state, started.state, [...handled.effects, ...started.effects], input.atMs);
+  const performed = perform(handled.state);
+  const started = startJob(performed.state, input);
+  const effects = [...handled.effects, ...performed.effects, ...started.effects];
+  return settle(state, started.state, effects, input.atMs);
 }
 
 /** What follows from any change: stop speaking first, save before anything leaves, speak again last. */
@@ -47,11 +57,13 @@ function settle(before: DeviceState, after: DeviceState, effects: readonly Effec
   const [was, is] = [before.reported, levelInForce(after, atMs)];
   const may = maySpeak(after, atMs);
   const speak: Effect = { type: "speak", allowed: may };
+  const left = effects.find(({ type }) => type === "reconnect");
   const all: Effect[] = [
     ...(before.speaking && !may ? [speak] : []),
     ...(after.record === before.record ? [] : [{ type: "save", record: after.record } as const]),
     ...(was === is ? [] : [{ type: "level", level: is, before: was } as const]),
-    ...effects,
+    ...effects.filter(({ type }) => type !== "reconnect"),
+    ...(left ? [left] : []), // once, and after everything else
     ...(!before.speaking && may ? [speak] : []),
     { type: "wake", atMs: nextWake(after, atMs) },
   ];
@@ -72,22 +84,34 @@ export function maySpeak(state: DeviceState, atMs: number): boolean {
 function handle(state: DeviceState, input: Input): Step {
   switch (input.type) {
     case "connected":
-      return only(withSession(state, { door: input.door, synced: false, quietUntilMs: 0, fruitless: 0 }));
+      return only(connected(state, input.door));
     case "disconnected":
       return only(withSession(state, undefined));
-    case "server-refused":
-      return only({ ...withSession(state, undefined), needsTime: input.why === "dates" });
+    case "server-refused": {
+      const [needsTime, needsLinks] = [input.why === "dates", input.why === "chain"];
+      return only({ ...withSession(state, undefined), needsTime, needsLinks });
+    }
     case "received":
-      return receive(state, input.message, input.atMs);
+      return receive(state, input.message, input);
     case "key-created":
       return proveKey(state, input.publicKey);
     case "signed":
       return afterSignature(state, input.signature, input.atMs);
     case "held-back":
       return only({ ...state, heldBack: input.messages });
+    case "wanted":
+      return handOut(state, input.what, input);
     case "tick":
       return askAgain(persistTime(state, input.atMs), input.atMs);
   }
+}
+
+/** One visit to the lobby for each refusal: if links did not help, the front door is tried again, ever later. */
+function connected(state: DeviceState, door: "front" | "lobby"): DeviceState {
+  const newestAuthority = door === "lobby" ? Infinity : 0; // in the lobby it asks in any case
+  const quiet = { synced: false, quietUntilMs: 0, fruitless: 0, spreadAtMs: 0 };
+  const session = { door, ...quiet, newestAuthority, linksDone: false };
+  return withSession({ ...state, needsLinks: door === "front" && state.needsLinks }, session);
 }
 
 function persistTime(state: DeviceState, atMs: number): DeviceState {
@@ -101,15 +125,17 @@ function persistTime(state: DeviceState, atMs: number): DeviceState {
 function nextWake(state: DeviceState, atMs: number): number {
   const { session, job, held } = state;
   const now = nowSeconds(state, atMs);
-  const lease = held.lease?.value;
+  const lapsed = lapsedAt(state);
   const rules = held.trust.authority.value.freshness.map(({ afterSeconds }) => afterSeconds);
-  const leaseEnds = lease ? [1, ...rules].map((after) => lease.goodUntil + after) : [];
+  const lapses = lapsed === undefined ? [] : [1, ...rules].map((after) => lapsed + after);
   const online = session ? [nextSyncSeconds(state), renewalSeconds(state)] : [];
-  const seconds = [...leaseEnds, ...online].filter((due): due is number => due !== undefined && due > now);
+  const seconds = [...lapses, ...online].filter((due): due is number => due !== undefined && due > now);
+  const parts = ledgerRequest(state) ? session?.ledgerAtMs : undefined;
+  const waits = [session?.quietUntilMs, session?.spreadAtMs, parts];
   const candidates = [
     ...seconds.map((due) => atMs + (due - now) * 1000),
     ...(job?.sent ? [job.sent.atMs + ANSWER_MS] : []),
-    ...(session && session.quietUntilMs > atMs ? [session.quietUntilMs] : []),
+    ...waits.filter((due): due is number => due !== undefined && due > atMs),
   ];
   return Math.min(atMs + PERSIST_SECONDS * 1000, ...candidates);
 }
@@ -120,7 +146,8 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
-/** The LDevID, also an expired one; before there is any, the IDevID. */
-export function tlsIdentity({ record }: DeviceState): TlsIdentity {
-  return record.ldevid ?? { chain: record.idevid, key: IDEVID_KEY };
+/** The LDevID, also an expired one; the IDevID before there is any, and after a gateway refused it. */
+export function tlsIdentity({ record, asPledge }: DeviceState): TlsIdentity {
+  const factory = { chain: record.idevid, key: IDEVID_KEY };
+  return asPledge ? factory : (record.ldevid ?? factory);
 }

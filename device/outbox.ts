@@ -41,7 +41,7 @@ export class Outbox {
     try {
       for (let next = this.#waiting[0]; next && may(); next = this.#waiting[0]) {
         await send(next.topic, next.payload);
-        this.#waiting.shift();
+        if (this.#waiting[0] === next) this.#waiting.shift(); // unless all were dropped meanwhile
         next.done();
       }
     } catch {
@@ -51,8 +51,8 @@ export class Outbox {
     }
   }
 
-  stop(): void {
-    const error = new DeviceError("stopped", "the device was stopped before this message could be sent");
+  /** What waits will never be sent. */
+  drop(error: DeviceError): void {
     for (const { failed } of this.#waiting.splice(0)) failed(error);
   }
 }

@@ -1,40 +1,23 @@
 /** A device in memory: its record, the record's documents opened, and the connection of the moment. */
-import { freshnessLevel, openFirstAuthority, openDocument, type Trust } from "../protocol/authority.js";
-import { Beacon } from "../protocol/beacon.js";
+import { freshnessLevel } from "../protocol/authority.js";
 import { equalBytes } from "../protocol/bytes.js";
 import type { Crypto, PublicKey } from "../protocol/crypto.js";
-import { Directive } from "../protocol/directive.js";
 import type { Opened } from "../protocol/envelope.js";
-import { Lease } from "../protocol/lease.js";
 import { higherLevel, type Level } from "../protocol/level.js";
 import type { SessionRole } from "../protocol/notice.js";
-import { Release } from "../protocol/release.js";
 import { standingOf } from "../protocol/standing.js";
 import type { HeldVector } from "../protocol/vector.js";
-import { decodeCertificate } from "../protocol/x509/certificate.js";
-import type { Alarm, DeviceRecord } from "./record.js";
+import type { Version } from "../protocol/version.js";
+import { advisedLevel } from "./advisories.js";
+import { alarmLevel } from "./alarms.js";
+import type { EdgeContext } from "./edge.js";
+import type { Held } from "./held.js";
 import type { Job } from "./jobs.js";
-
-/** Documents of the record, opened again at every boot: the disk is a carrier like any other. */
-export interface Held {
-  readonly trust: Trust;
-  readonly directive?: Opened<Directive>;
-  readonly release?: Opened<Release>;
-  readonly freed?: Opened<Release>;
-  readonly beacon?: Opened<Beacon>;
-  readonly lease?: Opened<Lease>;
-  readonly ldevid?: LdevidDates;
-}
-
-/** Unix seconds. */
-export interface LdevidDates {
-  readonly publicKey: PublicKey;
-  readonly notBefore: number;
-  readonly notAfter: number;
-}
+import type { PeerJudge, PeerPolicy } from "./peers.js";
+import type { DeviceRecord } from "./record.js";
 
 export interface Session {
-  /** Through the front door, or through the lobby: no trust, signed time only. */
+  /** Through the front door, or through the lobby: no trust; Authority links and signed time only. */
   readonly door: "front" | "lobby";
   /** What the gateway says this session may do; undefined until it has said so. */
   readonly role?: SessionRole;
@@ -44,20 +27,39 @@ export interface Session {
   readonly quietUntilMs: number;
   /** Syncs that brought no lease, in a row. */
   readonly fruitless: number;
+  /** Newest Authority that somebody spoke of: a hint, since notices are not signed. */
+  readonly newestAuthority: number;
+  /** Links were asked for, and there were none: no second attempt on this connection. */
+  readonly linksDone: boolean;
+  /** From then on the parts of the ledger that are missing are asked for; undefined: not yet. */
+  readonly ledgerAtMs?: number;
+  /** Nothing is said before then about what everyone was told at once. */
+  readonly spreadAtMs: number;
+}
+
+/** What the firmware says of itself; the same until the next boot. */
+export interface Build {
+  /** Up to 32 bytes; told in each sync, and a fact for advisories. */
+  readonly firmware?: string;
+  /** Largest part of a ledger that it can take, 64 to 65,536 bytes; absent: any. */
+  readonly maxPartBytes?: number;
 }
 
 export interface DeviceState {
   readonly record: DeviceRecord;
   readonly held: Held;
   readonly crypto: Crypto;
+  readonly build: Build;
   readonly idevidKey: PublicKey;
   /** `Input.atMs` up to which `record.poweredSeconds` counts. */
   readonly anchorMs: number;
   readonly bootMs: number;
   readonly session?: Session;
   readonly job?: Job;
-  /** Standing changed and the fleet has not been told. */
+  /** Standing changed, or an act was done, and the fleet has not been told. */
   readonly receiptOwed: boolean;
+  /** Something was done that a sync is to tell. */
+  readonly syncOwed: boolean;
   readonly speaking: boolean;
   /** The level last told to the application; time alone can change the one in force. */
   readonly reported: Level;
@@ -65,34 +67,36 @@ export interface DeviceState {
   readonly heldBack: number;
   /** The next connection goes through the lobby: the server's certificate has dates that time cannot confirm. */
   readonly needsTime: boolean;
+  /** It does so too: the server's chain does not verify, and perhaps it would under a newer Authority. */
+  readonly needsLinks: boolean;
+  /** The next connection shows the IDevID: a gateway has refused the LDevID. */
+  readonly asPledge: boolean;
 }
 
-/** Opens a record. @throws ProtocolError when the disk holds something that does not prove itself. */
-export function openRecord(record: DeviceRecord, crypto: Crypto): Held {
-  const trust = openFirstAuthority(record.authority, crypto, record.fleetId);
-  const open = <T>(document: Parameters<typeof openDocument<T, string>>[0], bytes: Uint8Array | undefined) =>
-    bytes && openDocument(document, bytes, trust, crypto);
-  const [directive, release, freed] = [
-    open(Directive, record.directive),
-    open(Release, record.release),
-    open(Release, record.freed),
-  ];
-  const [beacon, lease] = [open(Beacon, record.beacon), open(Lease, record.lease)];
-  const leaf = record.ldevid?.chain[0];
-  return {
-    trust,
-    ...(directive && { directive }),
-    ...(release && { release }),
-    ...(freed && { freed }),
-    ...(beacon && { beacon }),
-    ...(lease && { lease }),
-    ...(leaf && { ldevid: datesOf(leaf) }),
-  };
+export function withHeld(
+  state: DeviceState,
+  held: Partial<DeviceState["held"]>,
+  record: Partial<DeviceRecord>,
+): DeviceState {
+  return { ...state, held: { ...state.held, ...held }, record: { ...state.record, ...record } };
 }
 
-export function datesOf(leaf: Uint8Array): LdevidDates {
-  const { publicKey, notBeforeSeconds, notAfterSeconds } = decodeCertificate(leaf).fields;
-  return { publicKey, notBefore: notBeforeSeconds, notAfter: notAfterSeconds };
+/** What the edge needs to judge what comes. */
+export function contextOf(state: DeviceState, atMs: number): EdgeContext {
+  const { record, held, crypto } = state;
+  const { hardwareId, former = [], earlier = [] } = record;
+  const [voucher, publicKey, before] = [held.voucher, state.idevidKey, earlier.at(-1)];
+  const owned = { hardwareId, publicKey, voucher, standing: standing(state), former };
+  const now = nowSeconds(state, atMs);
+  return { trust: held.trust, crypto, nowSeconds: now, owned, ...(before && { earlier: before }) };
+}
+
+/** What peers are judged by. */
+export function judgeOf(state: DeviceState, policy: PeerPolicy, atMs: number): PeerJudge {
+  const { record, held, crypto } = state;
+  const now = record.signedSeconds > 0 ? nowSeconds(state, atMs) : 0; // before that it is no time at all
+  const { set } = held.ledger;
+  return { trust: held.trust, nowSeconds: now, policy, crypto, ...(set && { ledger: set }) };
 }
 
 /** Fleet time as the device knows it: signed time and powered seconds since. A lower bound of the truth. */
@@ -100,31 +104,35 @@ export function nowSeconds({ record, anchorMs }: DeviceState, atMs: number): num
   return record.signedSeconds + record.poweredSeconds + Math.floor((atMs - anchorMs) / 1000);
 }
 
-const ALARM_LEVELS: Readonly<Record<Alarm["kind"], Level>> = {
-  rollback: "isolate",
-  tamper: "isolate",
-  fork: "isolate",
-  unreadable: "restrict",
-};
-
 /** What documents and the device's own alarms add up to. Time has no part in it (P5, P6). */
 export function standing({ record, held }: Pick<DeviceState, "record" | "held">): Level {
-  const documents = standingOf(record.holds, held.freed?.value);
-  return record.alarms.reduce<Level>(
-    (highest, { kind }) => higherLevel(highest, ALARM_LEVELS[kind]),
-    documents,
-  );
+  const ownDocuments = standingOf(record.holds, held.freed?.value);
+  return higherLevel(higherLevel(ownDocuments, advisedLevel(held.advisories)), alarmLevel(record.alarms));
 }
 
-/** True when there is a release that no lease has named yet. */
-export function releaseWaits({ release, freed }: Held): boolean {
-  return release !== undefined && !(freed && equalBytes(release.hash, freed.hash));
+/** True when there is a release that no lease has named yet. One of an earlier term never will be. */
+export function releaseWaits({ release, freed, trust }: Held): boolean {
+  const current = ofTerm(release, trust.authority.value.terms.directive);
+  return current !== undefined && !(freed && equalBytes(current.hash, freed.hash));
+}
+
+/** The document, if it counts in this term. */
+export function ofTerm<T extends Opened<{ readonly version: Version }>>(
+  document: T | undefined,
+  term: number,
+): T | undefined {
+  return document?.value.version[0] === term ? document : undefined;
+}
+
+/** When the newest lease ends or ended; undefined for a device that never had one. */
+export function lapsedAt({ held, record }: Pick<DeviceState, "record" | "held">): number | undefined {
+  return held.lease?.value.goodUntil ?? record.lapsedSeconds;
 }
 
 /** The level in force: the higher of standing and what a lease that ran out asks for. */
 export function levelInForce(state: DeviceState, atMs: number): Level {
-  const lease = state.held.lease?.value;
-  const sinceEnd = lease ? nowSeconds(state, atMs) - lease.goodUntil : -1;
+  const lapsed = lapsedAt(state);
+  const sinceEnd = lapsed === undefined ? -1 : nowSeconds(state, atMs) - lapsed;
   return higherLevel(standing(state), freshnessLevel(state.held.trust.authority.value, sinceEnd));
 }
 
@@ -134,14 +142,28 @@ export function leaseIsCurrent(state: DeviceState, atMs: number): boolean {
   return lease !== undefined && nowSeconds(state, atMs) <= lease.goodUntil;
 }
 
-/** What this device holds, as it tells the fleet. */
-export function heldVector(state: Pick<DeviceState, "record" | "held">): HeldVector {
-  const { trust, beacon, directive, release } = state.held;
+/**
+ * What this device holds, as it tells the fleet. A lease must name the very release and removal that are
+ * said here; those of an earlier term count no longer, and no lease will name them.
+ */
+export function heldVector({ held, record }: Pick<DeviceState, "record" | "held">): HeldVector {
+  const { trust, directive } = held;
+  const { version, terms } = trust.authority.value;
+  const release = ofTerm(held.release, terms.directive);
+  const removals = ofTerm(held.advisories.removal, terms.advisory);
+  const [ledger, advisories] = [held.ledger.set?.beacon, held.advisories.list];
+  const said = (document: Opened<{ readonly version: Version }>) => ({
+    version: document.value.version,
+    hash: document.hash,
+  });
   return {
-    authority: { version: trust.authority.value.version, hash: trust.authority.hash },
-    ...(beacon && { ledger: { version: beacon.value.version, hash: beacon.hash } }),
-    ...(directive && { directive: { version: directive.value.version, hash: directive.hash } }),
-    ...(release && { release: { version: release.value.version, hash: release.hash } }),
-    level: standing(state),
+    authority: { version, hash: trust.authority.hash },
+    ...(ledger && { ledger: said(ledger) }),
+    ...(advisories && { advisories: said(advisories) }),
+    ...(removals && { removals: said(removals) }),
+    ...(directive && { directive: said(directive) }),
+    ...(release && { release: said(release) }),
+    level: standing({ held, record }),
+    ...(record.done && Object.keys(record.done).length > 0 && { done: record.done }),
   };
 }

@@ -3,20 +3,33 @@ import type { PublicKey } from "../protocol/crypto.js";
 import type { Level } from "../protocol/level.js";
 import type { FleetMessage } from "./edge.js";
 import type { DeviceRecord } from "./record.js";
+import type { Unsigned } from "./requests.js";
 import type { DeviceState, Session } from "./state.js";
 
-/** All that can happen to a device. `atMs`: powered time, milliseconds. `entropy`: 32 fresh bytes. */
-export type Input = { readonly atMs: number; readonly entropy: Uint8Array } & (
-  | { readonly type: "connected"; readonly door: Session["door"] }
-  | { readonly type: "disconnected" }
-  /** The server's certificate was refused: for its dates only, or for good. */
-  | { readonly type: "server-refused"; readonly why: "dates" | "chain" }
-  | { readonly type: "received"; readonly message: FleetMessage }
-  | { readonly type: "key-created"; readonly publicKey: PublicKey }
-  | { readonly type: "signed"; readonly signature: Uint8Array }
-  | { readonly type: "held-back"; readonly messages: number }
-  | { readonly type: "tick" }
-);
+/** When something happens, and what chance adds to it. `atMs`: powered time, milliseconds. `entropy`: 32 fresh bytes. */
+export interface Moment {
+  readonly atMs: number;
+  readonly entropy: Uint8Array;
+}
+
+/** All that can happen to a device. */
+export type Input = Moment &
+  (
+    | { readonly type: "connected"; readonly door: Session["door"] }
+    | { readonly type: "disconnected" }
+    /** The server's certificate was refused: for its dates only, or for good. */
+    | { readonly type: "server-refused"; readonly why: "dates" | "chain" }
+    | { readonly type: "received"; readonly message: FleetMessage }
+    | { readonly type: "key-created"; readonly publicKey: PublicKey }
+    | { readonly type: "signed"; readonly signature: Uint8Array }
+    | { readonly type: "held-back"; readonly messages: number }
+    /** Somebody carries it to the fleet by hand: a question, or what is stored here. */
+    | { readonly type: "wanted"; readonly what: "challenge" | "receipt" }
+    | { readonly type: "tick" }
+  );
+
+/** Acts that are the host's to carry out; new keys are the device's own. */
+export type HostAct = "wipe" | "reboot" | "attest";
 
 /** All a device can ask for. */
 export type Effect =
@@ -27,8 +40,13 @@ export type Effect =
   /** Answered by `signed`. */
   | { readonly type: "sign"; readonly key: string; readonly bytes: Uint8Array }
   | { readonly type: "send"; readonly bytes: Uint8Array }
+  /** To be signed, and given to who wanted it. */
+  | { readonly type: "hand-out"; readonly unsigned: Unsigned }
   /** Leave, and come back with the identity and through the door that the state now names. */
   | { readonly type: "reconnect" }
+  | { readonly type: "act"; readonly act: HostAct }
+  /** Another fleet owns the device from now on, and what waits is not for it. `fleet`: its id, hex. */
+  | { readonly type: "transferred"; readonly number: number; readonly fleet: string }
   | { readonly type: "level"; readonly level: Level; readonly before: Level }
   /** Whether application messages may be sent from now on. */
   | { readonly type: "speak"; readonly allowed: boolean }
@@ -56,4 +74,16 @@ export function only(state: DeviceState): Step {
 /** Nothing more is asked over a connection that is left. */
 export function leave(state: DeviceState, effects: readonly Effect[] = []): Step {
   return { state: withSession(state, undefined), effects: [...effects, { type: "reconnect" }] };
+}
+
+/** Gives keys up: named in the record of this very step, so that a power cut does not leave them behind (P8). */
+export function discard(
+  record: DeviceRecord,
+  names: readonly string[],
+): { readonly record: DeviceRecord; readonly effects: readonly Effect[] } {
+  if (names.length === 0) return { record, effects: [] };
+  return {
+    record: { ...record, discarded: names },
+    effects: names.map((name) => ({ type: "remove-key", name }) as const),
+  };
 }

@@ -111,10 +111,17 @@ class MqttConnection implements Connection {
       // `opened` before the gateway's first message: it sends its notice as soon as `down` is granted.
       if (!this.#closed) this.#events.opened();
       if (door.name === "front") client.subscribe(this.#topics.all, { qos: 1 }, () => undefined); // not for a pledge
-      client.subscribe(down, { qos: 1 }, (error) => error && this.close());
+      client.subscribe(down, { qos: 1 }, (error) => error && this.#listenAsNobody(client));
     });
     client.on("error", () => this.close());
     client.on("close", () => this.close());
+  }
+
+  /** A gateway that knows the device for nobody grants it the topic of the lobby only, and says there why. */
+  #listenAsNobody(client: MqttClient): void {
+    if (this.#closed || this.#door.name !== "front") return this.close();
+    const down = this.#topics.lobbyDown(String(this.#door.number));
+    client.subscribe(down, { qos: 1 }, (error) => error && this.close());
   }
 
   async #publish(topic: string, payload: Uint8Array): Promise<void> {
