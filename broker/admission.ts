@@ -5,9 +5,12 @@
 import type { Standing } from "../fleet/link.js";
 import { utf8 } from "../protocol/bytes.js";
 import { EnrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
+import { AuthorityRequest } from "../protocol/authority-links.js";
+import { LedgerRequest } from "../protocol/ledger-part.js";
 import { isQuarantined } from "../protocol/level.js";
 import type { RoleReason, SessionRole } from "../protocol/notice.js";
 import { Receipt, SyncRequest } from "../protocol/sync.js";
+import { TimeRequest } from "../protocol/time.js";
 import type { Topics } from "../protocol/topics.js";
 import type { CertificateVerdict } from "../protocol/x509/verify.js";
 
@@ -73,8 +76,22 @@ function admitKnown(shown: Verified, standing: Standing): Admission {
   return { role: "device", reason: "ok", number };
 }
 
+/** Asked for in frames, of a gateway that answers from what it has: proves itself, changes nothing. */
+const FRAMES: Record<SessionRole, readonly number[]> = {
+  lobby: [AuthorityRequest.type, TimeRequest.type],
+  pledge: [AuthorityRequest.type],
+  held: [AuthorityRequest.type, LedgerRequest.type],
+  device: [AuthorityRequest.type, LedgerRequest.type],
+  service: [],
+};
+
+/** May this session ask this in a frame? */
+export function frameAllowed({ role, reason }: Admission, type: number): boolean {
+  return reason !== "revoked" && FRAMES[role].includes(type);
+}
+
 const MESSAGES: Record<SessionRole, readonly number[]> = {
-  lobby: [], // asks for the time in a frame, and for nothing in an envelope
+  lobby: [], // asks in frames alone
   pledge: [EnrollRequest.type, ReturnRequest.type],
   held: [SyncRequest.type, Receipt.type],
   device: [SyncRequest.type, Receipt.type, RenewRequest.type],

@@ -46,7 +46,8 @@ export function receive(
   return { returnCode: RETURN_CODES.unavailable, code: "overloaded", why };
 }
 
-function shownBy(socket: TLSSocket, { link, clock, crypto }: ArrivalContext): Arrival["certificate"] {
+/** What the verifier says of the chain that a peer showed in its handshake. */
+export function shownBy(socket: TLSSocket, { link, clock, crypto }: ArrivalContext): Arrival["certificate"] {
   const chain = peerChain(socket);
   if (chain.length === 0) return "none";
   const trust = link.trust().certificates;

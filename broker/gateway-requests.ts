@@ -3,10 +3,12 @@
  * answered on `down`. The packet is acknowledged only after that, so a PUBACK follows the durable decision.
  */
 import type { FleetLink } from "../fleet/link.js";
-import { parseEnvelope } from "../protocol/envelope.js";
+import { AuthorityRequest } from "../protocol/authority-links.js";
+import { looksSigned, parseEnvelope } from "../protocol/cose.js";
+import { ProtocolError } from "../protocol/errors.js";
 import { frameType } from "../protocol/frame.js";
-import { TimeRequest } from "../protocol/time.js";
-import { messageAllowed } from "./admission.js";
+import { LedgerRequest } from "../protocol/ledger-part.js";
+import { frameAllowed, messageAllowed } from "./admission.js";
 import type { Session } from "./gateway-session.js";
 
 /** Requests of one session that wait while another is answered. */
@@ -43,25 +45,29 @@ export class Requests {
   async #answer(message: Uint8Array): Promise<void> {
     if (this.#session.leaving) return;
     // Roles change while a request waits: what counts is the role when it is answered.
-    const { role, reason, number } = this.#session.occupant();
-    if (role === "lobby" || number === undefined) return this.#answerLobby(message);
-    const type = typeOf(() => parseEnvelope(message).type);
-    if (type === undefined) return this.#refuse("malformed");
-    if (!messageAllowed({ role, reason }, type)) {
-      return this.#refuse(reason === "revoked" ? "revoked" : "not-allowed");
+    const occupant = this.#session.occupant();
+    const { role, reason, number } = occupant;
+    if (role === "lobby") {
+      this.#lobbyRequests += 1;
+      if (this.#lobbyRequests > MAX_LOBBY_REQUESTS) {
+        this.#session.refused("lobby-requests", `more than ${MAX_LOBBY_REQUESTS} requests in the lobby`);
+        return this.#session.end("dismissed");
+      }
     }
-    return this.#reply(() => this.#link.handle(number, message));
+    const signed = looksSigned(message);
+    const type = typeOf(() => (signed ? parseEnvelope(message).type : frameType(message)));
+    if (type === undefined) return this.#refuse("malformed");
+    const allowed = signed ? messageAllowed(occupant, type) : frameAllowed(occupant, type);
+    if (!allowed) return this.#refuse(reason === "revoked" ? "revoked" : "not-allowed");
+    return this.#reply(async () => {
+      if (!signed) return this.#answerFrame(type, message);
+      return number === undefined ? [] : this.#link.handle(number, message);
+    });
   }
 
-  async #answerLobby(message: Uint8Array): Promise<void> {
-    this.#lobbyRequests += 1;
-    if (this.#lobbyRequests > MAX_LOBBY_REQUESTS) {
-      this.#session.refused("lobby-requests", `more than ${MAX_LOBBY_REQUESTS} requests in the lobby`);
-      return this.#session.end("dismissed");
-    }
-    const type = typeOf(() => frameType(message));
-    if (type !== TimeRequest.type) return this.#refuse(type === undefined ? "malformed" : "not-allowed");
-    return this.#reply(async () => [await this.#link.time(message)]);
+  async #answerFrame(type: number, frame: Uint8Array): Promise<readonly Uint8Array[]> {
+    if (type === AuthorityRequest.type) return [this.#link.authorities(frame)];
+    return type === LedgerRequest.type ? this.#link.ledger(frame) : [await this.#link.time(frame)];
   }
 
   async #reply(ask: () => Promise<readonly Uint8Array[]>): Promise<void> {
@@ -69,6 +75,7 @@ export class Requests {
     try {
       replies = await ask();
     } catch (error) {
+      if (error instanceof ProtocolError) return this.#refuse("malformed");
       this.#session.refused("fleet-unreachable", `the fleet did not take a request: ${String(error)}`);
       return this.#session.sendError("fleet-unreachable", UNREACHABLE_RETRY_SECONDS);
     }

@@ -36,7 +36,7 @@ export class Session {
   readonly down: string | undefined;
   readonly filters = new Set<string>();
   readonly #client: Client;
-  readonly #certificate: Arrival["certificate"];
+  #certificate: Arrival["certificate"];
   readonly #context: GatewayContext;
   readonly #timers = new Set<Timer>();
   #admission: Admission;
@@ -83,10 +83,18 @@ export class Session {
     if (next.role === "lobby" || next.reason === "revoked") void told.then(() => this.#dismiss());
   }
 
+  /** The CAs that count have changed: what the same certificate is worth now. */
+  reexamine(certificate: Arrival["certificate"]): void {
+    if (this.#admission.role === "lobby") return;
+    this.#certificate = certificate;
+    this.refresh();
+  }
+
   /** Tells the peer its role and why. */
   async notify(): Promise<void> {
     const { role, reason } = this.#admission;
-    await this.sendDown(encodeFrame(RoleNotice, { role, reason }));
+    const authority = this.#context.link.trust().authority.value.version;
+    await this.sendDown(encodeFrame(RoleNotice, { role, reason, authority }));
   }
 
   /** Answers a request with an error that the gateway itself found. */

@@ -53,6 +53,8 @@ const OPTIONS = {
 
 export interface CertifiedServer {
   readonly server: Server;
+  /** Takes a new key and certificate at once: the CAs that count have changed. */
+  recertify(): Promise<void>;
   /** Ends the renewals and every connection. */
   close(): Promise<void>;
 }
@@ -96,6 +98,10 @@ export async function certifiedServer(context: TlsContext): Promise<CertifiedSer
   renewAfter(first.verdict);
   return {
     server,
+    recertify: async () => {
+      timer?.cancel();
+      await renew();
+    },
     close: async () => {
       closed = true;
       timer?.cancel();

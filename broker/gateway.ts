@@ -10,7 +10,7 @@ import type { Crypto } from "../protocol/crypto.js";
 import { mayPublish, maySubscribe } from "./admission.js";
 import { RETURN_CODES, type ConnectRefusal } from "./connect.js";
 import type { RefusalCode, SessionInfo } from "./events.js";
-import { receive } from "./gateway-arrival.js";
+import { receive, shownBy } from "./gateway-arrival.js";
 import { Broker } from "./gateway-broker.js";
 import { Requests } from "./gateway-requests.js";
 import { MAX_FILTERS, Session, type GatewayContext } from "./gateway-session.js";
@@ -23,6 +23,9 @@ export interface MqttContext extends GatewayContext {
   readonly maxSessions: number;
   readonly maxLobbySessions: number;
 }
+
+/** Peers whose certificates are verified again before others get their turn: about 20 ms. */
+const EXAMINED_AT_ONCE = 100;
 
 /** One connection, from its handshake on. */
 interface Visitor {
@@ -38,6 +41,7 @@ export class MqttGateway {
   readonly #context: MqttContext;
   readonly #sessions: Sessions;
   readonly #visitors = new WeakMap<Client, Visitor>();
+  readonly #admitted = new Set<Visitor>();
   readonly #broker: Broker;
   #unwatch: () => void = () => undefined;
   #serial = 0;
@@ -109,7 +113,9 @@ export class MqttGateway {
     visitor.requests = new Requests(session, this.#context.link);
     visitor.meter.admit();
     this.#sessions.add(session);
+    this.#admitted.add(visitor);
     visitor.socket.once("close", () => {
+      this.#admitted.delete(visitor);
       this.#sessions.remove(session);
       session.ended();
     });
@@ -182,9 +188,27 @@ export class MqttGateway {
         void this.#sessions.ofDevice(change.number)?.sendDown(change.document);
         return;
       case "beacon":
-        for (const session of this.#sessions.all()) {
-          void session.send(this.#context.topics.all, change.document);
-        }
+        return this.#broadcast(change.document, ...change.parts);
+      case "broadcast":
+        return this.#broadcast(change.document);
+      case "authority":
+        void this.#reexamine();
+    }
+  }
+
+  /** To everyone who listens on `all`. */
+  #broadcast(...items: readonly Uint8Array[]): void {
+    for (const session of this.#sessions.all())
+      for (const item of items) void session.send(this.#context.topics.all, item);
+  }
+
+  /** Holds what every peer showed at its handshake against the CAs that count from now on. */
+  async #reexamine(): Promise<void> {
+    let examined = 0;
+    for (const visitor of this.#admitted) {
+      visitor.session?.reexamine(shownBy(visitor.socket, this.#context));
+      examined += 1;
+      if (examined % EXAMINED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

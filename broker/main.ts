@@ -50,7 +50,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const tls = await certifiedServer({ link, clock, crypto, entropy, hosts, onEvent });
   const mqtt = new MqttGateway({ link, clock, crypto, topics, maxSessions, maxLobbySessions, onEvent });
   await mqtt.start();
+  const unwatch = link.watch(({ type }) => {
+    if (type === "authority") void tls.recertify();
+  });
   const close = async (): Promise<void> => {
+    unwatch();
     await mqtt.close();
     await tls.close();
   };

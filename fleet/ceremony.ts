@@ -1,19 +1,31 @@
 /** The founding of a fleet: certificates, then version 1 of the Authority, whose hash is the fleet's name. */
-import { Authority, fleetIdOf, openFirstAuthority, type Trust } from "../protocol/authority.js";
-import type { Crypto, Entropy } from "../protocol/crypto.js";
-import { sealEnvelope } from "../protocol/envelope.js";
+import { Authority, type Role, ROLES, type Trust } from "../protocol/authority.js";
+import { fleetIdOf, openFirstAuthority } from "../protocol/authority-chain.js";
+import type { Crypto, Entropy, PublicKey, Signer } from "../protocol/crypto.js";
+import { sealEnvelope, type SignedBy } from "../protocol/envelope.js";
 import { issueCertificate, newSerial } from "../protocol/x509/certificate.js";
-import type { Identity } from "../protocol/x509/profiles.js";
 import { NEVER_EXPIRES_SECONDS } from "../protocol/x509/time.js";
-import { CA_KEYS, type FleetKeyName, type FleetKeys, ROLE_KEYS } from "./fleet-keys.js";
+import type { CaPurpose } from "../protocol/x509/trust.js";
+import { CA_KEYS, type FleetKeys } from "./fleet-keys.js";
 
+/** `now`: Unix seconds. */
 export interface CeremonyContext {
-  readonly keys: FleetKeys;
   readonly crypto: Crypto;
   readonly entropy: Entropy;
-  /** Unix seconds. */
   readonly now: number;
 }
+
+/** What is decided about a new fleet. */
+export interface Founding {
+  /** For people, 1 to 40 bytes. */
+  readonly name: string;
+  readonly roles: Readonly<Record<Role, SignedBy>>;
+  readonly x509Root: Signer;
+  readonly cas: Readonly<Record<CaPurpose, PublicKey>>;
+}
+
+export const ALL_ROLES = Object.keys(ROLES) as readonly Role[];
+export const CA_PURPOSES = Object.keys(CA_KEYS) as readonly CaPurpose[];
 
 const DAY = 86_400;
 /** Life of the certificates that issue LDevIDs and gateway certificates. */
@@ -29,57 +41,70 @@ const CA_NAMES = {
 } as const;
 type CaKey = keyof typeof CA_NAMES;
 
+/** Makes the certificates; to be signed by the root keys that it names. */
+export function draftFounding(founding: Founding, context: CeremonyContext): Authority {
+  const { name, roles, x509Root, cas } = founding;
+  return {
+    version: 1,
+    name,
+    roles: ALL_ROLES.map((role) => ({ role, ...roles[role] })),
+    terms: { directive: 1, advisory: 1, ledger: 1, time: 1, timeBase: context.now },
+    anchors: [issueRoot(name, x509Root, context)],
+    issuers: CA_PURPOSES.map((purpose) => ({
+      purpose,
+      certificate: issueCa(name, purpose, cas[purpose], x509Root, context),
+    })),
+    freshness: FRESHNESS,
+  };
+}
+
+/** Founds a fleet where all of its keys are in one place, one for each purpose. */
+export function foundFleet(name: string, context: CeremonyContext & { readonly keys: FleetKeys }): Trust {
+  const { keys, crypto } = context;
+  const roles = ALL_ROLES.map((role) => [role, { keys: [keys[role].publicKey], threshold: 1 }]);
+  const cas = CA_PURPOSES.map((purpose) => [purpose, keys[CA_KEYS[purpose]].publicKey]);
+  const founding = {
+    name,
+    roles: Object.fromEntries(roles) as Founding["roles"],
+    x509Root: keys["x509-root"],
+    cas: Object.fromEntries(cas) as Founding["cas"],
+  };
+  const value = draftFounding(founding, context);
+  const fleetId = fleetIdOf(Authority.encode(value), crypto);
+  return openFirstAuthority(sealEnvelope(Authority, value, keys.root, fleetId, crypto), crypto);
+}
+
 /** The X.509 subject of one of the fleet's own authorities. */
 export function caName(fleetName: string, key: CaKey): { commonName: string; organization: string } {
   return { commonName: `${fleetName} ${CA_NAMES[key]}`, organization: fleetName };
 }
 
-/** Makes the certificates and signs version 1. @param name - for people, 1 to 40 bytes. */
-export function foundFleet(name: string, context: CeremonyContext): Trust {
-  const { keys, crypto } = context;
-  const root = issueCa(name, "x509-root", { profile: "root" }, NEVER_EXPIRES_SECONDS, context);
-  const until = context.now + ISSUING_CA_SECONDS;
-  const issuers = [
-    {
-      purpose: "factory",
-      certificate: issueCa(name, CA_KEYS.factory, { profile: "factory-ca" }, NEVER_EXPIRES_SECONDS, context),
-    },
-    {
-      purpose: "device",
-      certificate: issueCa(name, CA_KEYS.device, { profile: "issuing-ca" }, until, context),
-    },
-    {
-      purpose: "service",
-      certificate: issueCa(name, CA_KEYS.service, { profile: "issuing-ca" }, until, context),
-    },
-  ] as const;
-  const value: Authority = {
-    version: 1,
-    name,
-    roles: ROLE_KEYS.map((role) => ({ role, threshold: 1, keys: [keys[role as FleetKeyName].publicKey] })),
-    terms: { directive: 1, ledger: 1, time: 1 },
-    anchors: [root],
-    issuers,
-    freshness: FRESHNESS,
-  };
-  const fleetId = fleetIdOf(Authority.encode(value), crypto);
-  return openFirstAuthority(sealEnvelope(Authority, value, keys.root, fleetId, crypto), crypto);
+export function issueRoot(name: string, root: Signer, { crypto, entropy, now }: CeremonyContext): Uint8Array {
+  const subject = caName(name, "x509-root");
+  const dates = { notBeforeSeconds: now, notAfterSeconds: NEVER_EXPIRES_SECONDS };
+  const request = { serial: newSerial(entropy), subject, publicKey: root.publicKey, ...dates };
+  return issueCertificate({ profile: "root", ...request }, { name: subject, signer: root }, crypto);
 }
 
-function issueCa(
+/** A certificate for the key of a CA; it begins now. A factory's has no early end, or its births would die with it. */
+export function issueCa(
   name: string,
-  key: CaKey,
-  identity: Identity,
-  until: number,
-  context: CeremonyContext,
+  purpose: CaPurpose,
+  publicKey: PublicKey,
+  root: Signer,
+  { crypto, entropy, now }: CeremonyContext,
 ): Uint8Array {
-  const { keys, crypto, entropy, now } = context;
-  const subject = caName(name, key);
-  const request = { serial: newSerial(entropy), subject, publicKey: keys[key].publicKey, ...identity };
-  const dates = { notBeforeSeconds: now, notAfterSeconds: until };
+  const factory = purpose === "factory";
   return issueCertificate(
-    { ...request, ...dates },
-    { name: caName(name, "x509-root"), signer: keys["x509-root"] },
+    {
+      profile: factory ? "factory-ca" : "issuing-ca",
+      serial: newSerial(entropy),
+      subject: caName(name, CA_KEYS[purpose]),
+      publicKey,
+      notBeforeSeconds: now,
+      notAfterSeconds: factory ? NEVER_EXPIRES_SECONDS : now + ISSUING_CA_SECONDS,
+    },
+    { name: caName(name, "x509-root"), signer: root },
     crypto,
   );
 }

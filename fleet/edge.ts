@@ -7,7 +7,8 @@ import { BirthRecord } from "../protocol/birth.js";
 import { equalBytes } from "../protocol/bytes.js";
 import { EnrollRequest, keyProof, RenewRequest, ReturnRequest } from "../protocol/certify.js";
 import type { Crypto, PublicKey } from "../protocol/crypto.js";
-import { type EnvelopeParts, openEnvelope, parseEnvelope } from "../protocol/envelope.js";
+import { type EnvelopeParts, parseEnvelope } from "../protocol/cose.js";
+import { openEnvelope, reopenEnvelope } from "../protocol/envelope.js";
 import { ProtocolError } from "../protocol/errors.js";
 import { Receipt, SyncRequest } from "../protocol/sync.js";
 import type { HeldVector } from "../protocol/vector.js";
@@ -72,14 +73,22 @@ function openEnroll(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContex
     denied("the chain is no IDevID that counts today");
   const { value } = openEnvelope(EnrollRequest, bytes, [verdict.publicKey], trust.fleetId, crypto);
   if (value.subject !== verdict.number) denied("the request names another number than its certificate");
-  const birth = openBirth(value, context);
+  const known = context.view.devices.get(value.subject)?.birth;
+  const birth = openBirth(value, context, known);
   return { ...certifyRequest("enroll", value, context, birth), nonce: value.nonce };
 }
 
-/** What a station gave a device, checked to speak of one and the same device. @throws ProtocolError */
+/**
+ * What a station gave a device, checked to speak of one and the same device.
+ * @param known - the birth that was imported under this number. Its voucher was verified then; the factory
+ *   key of that time may have been replaced since, and must not lock the device out. The voucher of a device
+ *   that another owner gave counts in no other way.
+ * @throws ProtocolError
+ */
 export function openBirth(
   given: Pick<EnrollRequest, "idevid" | "voucher" | "record">,
   { trust, crypto, now }: Omit<EdgeContext, "view">,
+  known?: Pick<DeviceView["birth"], "voucher">,
 ): ImportRequest["birth"] {
   const { station, publicKey, number } = verifyChain(given.idevid, trust.certificates, now, crypto);
   if (!station) denied("only a station can vouch for a birth");
@@ -88,7 +97,11 @@ export function openBirth(
   const sameDevice = record.subject === number && equalBytes(record.publicKey.bytes, publicKey.bytes);
   if (!sameDevice || !equalBytes(record.idevid, crypto.sha256(leaf)))
     denied("the birth record is for another IDevID");
-  const voucher = openDocument(Voucher, given.voucher, trust, crypto).value;
+  const isKnown = known?.voucher === toBase64Url(given.voucher);
+  const voucher = reopenEnvelope(Voucher, given.voucher, crypto).value;
+  if (!isKnown && voucher.index > 0)
+    denied("another owner gave this device: take it first, by its hand-over");
+  if (!isKnown) openDocument(Voucher, given.voucher, trust, crypto);
   if (!equalBytes(voucher.deviceKey, crypto.sha256(publicKey.bytes)))
     denied("the voucher is for another key");
   if (!equalBytes(voucher.hardwareId, record.hardwareId)) denied("the voucher is for other hardware");
@@ -104,6 +117,7 @@ export function openBirth(
     voucher: toBase64Url(given.voucher),
     idevid: toBase64Url(leaf),
     index: record.index,
+    station: station.number,
   };
 }
 
@@ -150,7 +164,10 @@ function openFromDevice<T extends { readonly subject: number }>(
   const { subject } = message.decode(parseEnvelope(bytes).payload);
   const device = view.devices.get(subject);
   if (!device) denied("the fleet does not know this number");
-  return openEnvelope(message, bytes, keysOf(device), trust.fleetId, crypto);
+  const { value, signers } = openEnvelope(message, bytes, keysOf(device), trust.fleetId, crypto);
+  const [signer] = signers;
+  if (!signer) throw new Error("an envelope that was opened was signed");
+  return { value, signer };
 }
 
 function certifyRequest(
@@ -174,13 +191,16 @@ function certifyRequest(
 }
 
 function heldFact(holds: HeldVector): HeldFact {
-  const { authority, ledger, directive, release, level } = holds;
+  const { authority, ledger, advisories, removals, directive, release, level, done = {} } = holds;
   return {
     authority: authority.version,
     ledger: ledger?.version ?? NO_VERSION,
+    advisories: advisories?.version ?? NO_VERSION,
+    removals: removals?.version ?? NO_VERSION,
     directive: directive?.version ?? NO_VERSION,
     release: release?.version ?? NO_VERSION,
     level,
+    done,
   };
 }
 

@@ -3,6 +3,7 @@
  * Plain JSON: bytes stand as base64url text, times as Unix seconds of fleet time.
  */
 import type { HoldLevel, Level } from "../protocol/level.js";
+import type { ActName, ActsDone } from "../protocol/vector.js";
 import type { Version } from "../protocol/version.js";
 import type { Algorithm } from "../protocol/crypto.js";
 
@@ -20,17 +21,49 @@ export interface KeyFact {
 export interface HeldFact {
   readonly authority: number;
   readonly ledger: Version;
+  readonly advisories: Version;
+  readonly removals: Version;
   readonly directive: Version;
   readonly release: Version;
   readonly level: Level;
+  readonly done: ActsDone;
 }
 
-/** What an operator wants: `hold` raises devices to a level, `release` leaves them at one. */
-export interface Act {
-  readonly kind: "hold" | "release";
-  readonly numbers: readonly number[];
-  readonly level: Level;
+/** One rule of the advisory list; `match` in the language of protocol/predicate-text.ts. */
+export interface AdvisoryFact {
+  readonly id: number;
+  readonly match: string;
+  readonly level: HoldLevel;
   readonly reason: string;
+}
+
+/**
+ * What an operator wants. `numbers`: the devices it is about; of an advisory, those that it matched when
+ * it was asked for, or would free.
+ */
+export type Act = { readonly numbers: readonly number[]; readonly reason: string } & (
+  | { readonly kind: "hold" | "release"; readonly level: Level }
+  /** Once more: a new key, a restart, a proof of what runs, a wipe. */
+  | { readonly kind: "count"; readonly count: ActName }
+  | { readonly kind: "advise"; readonly level: HoldLevel; readonly match: string }
+  | { readonly kind: "unadvise"; readonly id: number }
+  /** One device to another owner. `owner`: SHA-256 of the payload of version 1 of that fleet's Authority. */
+  | { readonly kind: "give"; readonly owner: Base64Url }
+);
+
+/** Of a device that another owner gave: what is needed to show, to the owner after this one, whose it was. */
+export interface OriginFact {
+  /** Fleet ids. */
+  readonly maker: Base64Url;
+  readonly giver: Base64Url;
+  /** As the maker's station gave them: DER chain of the IDevID, and envelopes. */
+  readonly idevid: readonly Base64Url[];
+  readonly voucher: Base64Url;
+  readonly record: Base64Url;
+  /** The links of the voucher after link 0; the last one names this fleet. */
+  readonly links: readonly Base64Url[];
+  /** The standing that was handed over. */
+  readonly level: Level;
 }
 
 export type Fact =
@@ -54,7 +87,26 @@ export type Fact =
       readonly voucher: Base64Url;
       readonly idevid: Base64Url;
       readonly index: number;
+      /** Number of the station where it was born, where that is known. */
+      readonly station?: number;
+      /** Absent: it was born in this fleet. */
+      readonly origin?: OriginFact;
     }
+  /** It is another fleet's from now on: the next link of its voucher. */
+  | {
+      readonly type: "device-transferred";
+      readonly number: number;
+      readonly hardwareId: Base64Url;
+      /** SHA-256: of the IDevID's public key, of the payload of the link before, of the owner's Authority. */
+      readonly deviceKey: Base64Url;
+      readonly previous: Base64Url;
+      readonly owner: Base64Url;
+      readonly index: number;
+      readonly level: Level;
+      readonly act: string;
+    }
+  /** The Authorities of an earlier owner of some device, verified; from version 1 on. */
+  | { readonly type: "owner-known"; readonly fleet: Base64Url; readonly links: readonly Base64Url[] }
   | {
       readonly type: "certificate-issued";
       readonly number: number;
@@ -72,6 +124,8 @@ export type Fact =
       readonly level: HoldLevel;
       readonly reason: string;
       readonly lowestGeneration: number;
+      /** How often each must have been done; a wipe is asked for by a release. */
+      readonly counts: Omit<ActsDone, "wipe">;
       readonly act?: string;
     }
   | {
@@ -81,7 +135,31 @@ export type Fact =
       readonly level: Level;
       readonly reason: string;
       readonly clearedAlarms: readonly number[];
+      /** 0: none. */
+      readonly wipe: number;
       readonly act?: string;
+    }
+  /** The whole list, ascending by id. */
+  | {
+      readonly type: "advisories-issued";
+      readonly version: Version;
+      readonly entries: readonly AdvisoryFact[];
+      readonly act?: string;
+    }
+  /** All ids removed in this term, ascending. */
+  | {
+      readonly type: "advisories-removed";
+      readonly version: Version;
+      readonly ids: readonly number[];
+      readonly act?: string;
+    }
+  /** The next link of the chain of Authorities, signed by the root keys elsewhere. */
+  | {
+      readonly type: "authority-issued";
+      readonly version: number;
+      /** It begins a new term: of directives and releases; of time. */
+      readonly newDirectives: boolean;
+      readonly newTime: boolean;
     }
   | {
       readonly type: "lease-issued";
@@ -89,7 +167,9 @@ export type Fact =
       readonly nonce: Base64Url;
       readonly goodUntil: number;
       readonly nextSyncSeconds: number;
-      readonly required: HeldFact;
+      readonly required: Omit<HeldFact, "done">;
+      /** One-shot acts that it has given a receipt for. */
+      readonly done: ActsDone;
       /** What the device signed that it holds, and the newest signed time that it knew. */
       readonly held: HeldFact;
       readonly time: number;
@@ -108,9 +188,14 @@ export type Fact =
       readonly denied: number;
       readonly digest: Base64Url;
       readonly authority: number;
+      readonly advisories: Version;
+      readonly removals: Version;
     }
   | { readonly type: "act-requested"; readonly id: string; readonly act: Act; readonly expiresAt?: number }
   | { readonly type: "act-approved"; readonly id: string; readonly digest: Base64Url };
+
+/** A fact to be recorded. `signed`: the envelope that states it, where somebody has signed it already. */
+export type DecidedFact = Fact & { readonly signed?: Base64Url };
 
 /** A fact as the log keeps it: who caused it, when, and what was signed on the strength of it. */
 export type FleetEvent = Fact & {

@@ -1,15 +1,22 @@
 /** The fleet as its gateways see it: `FleetLink` over the service in the same process. */
-import type { Crypto, PublicKey } from "../protocol/crypto.js";
-import { ProtocolError } from "../protocol/errors.js";
+import { AuthorityRequest } from "../protocol/authority-links.js";
+import type { PublicKey } from "../protocol/crypto.js";
 import { sealEnvelope } from "../protocol/envelope.js";
+import { ProtocolError } from "../protocol/errors.js";
 import { decodeFrame } from "../protocol/frame.js";
+import { LedgerRequest } from "../protocol/ledger-part.js";
+import { higherLevel, type Level } from "../protocol/level.js";
 import { Time, TimeRequest } from "../protocol/time.js";
+import type { Version } from "../protocol/version.js";
 import { type DeviceRequest, openDeviceRequest } from "./edge.js";
 import { type FleetEvent, fromBase64Url } from "./events.js";
+import { issuerOf } from "./issuers.js";
+import { ledgerAnswer, pushedParts } from "./ledger-parts.js";
 import type { FleetChange, FleetLink, Standing } from "./link.js";
-import { certificateReply, protocolErrorReply, refusalReply, syncReply } from "./replies.js";
+import { authorityReply, certificateReply, protocolErrorReply, refusalReply, syncReply } from "./replies.js";
 import { keyFactOf } from "./sealing.js";
 import type { FleetService } from "./service.js";
+import { type FleetView, numbersOfHardware } from "./view.js";
 
 /** Gateways, stations and services count from here, so that devices can count from 1 without gaps. */
 const FIRST_HOLDER_NUMBER = 0xf000_0000;
@@ -20,18 +27,59 @@ export function frontDoor(service: FleetService): FleetLink {
     trust: () => service.trust,
     standing: (number) => standingOfNumber(service, number),
     beacon: () => signedOf(service.view.beacon),
-    handle: (number, message) => handle(service, number, message, crypto),
+    handle: (number, message) => answerDevice(service, message, number),
+    authorities: (frame) => authorityReply(service.view, decodeFrame(AuthorityRequest, frame), service.trust),
+    ledger: (frame) => ledgerAnswer(service.view, decodeFrame(LedgerRequest, frame), crypto),
     time: async (frame) => {
       const { nonce } = decodeFrame(TimeRequest, frame);
-      const { keys } = service.options;
       const { authority, fleetId } = service.trust;
       const time = [authority.value.terms.time, service.now()] as const;
-      return sealEnvelope(Time, { nonce, time }, keys.lease, fleetId, crypto);
+      return sealEnvelope(Time, { nonce, time }, service.keys.lease, fleetId, crypto);
     },
     certifyGateway: async (publicKey, hosts) =>
       holderChain(service, await certifyHolder(service, "gateway", publicKey, hosts)),
-    watch: (listener) => service.onEvent((event) => changesOf(event).forEach(listener)),
+    watch(listener) {
+      let beacon = service.view.beacon?.version;
+      return service.onEvent((event) => {
+        changesOf(event, service.view, beacon).forEach(listener);
+        if (event.type === "beacon-issued") beacon = event.version;
+      });
+    },
   };
+}
+
+/**
+ * What a device sent, answered: also when it comes by file, long after it was sent.
+ * @param session - number of the device whose session brought it; absent: brought by anyone.
+ * @returns what to send to the device, in order; refusals too.
+ */
+export async function answerDevice(
+  service: FleetService,
+  message: Uint8Array,
+  session?: number,
+): Promise<readonly Uint8Array[]> {
+  const { crypto } = service.options;
+  let opened: DeviceRequest;
+  try {
+    const { view, trust } = service;
+    opened = openDeviceRequest(message, { view, trust, crypto, now: service.now() });
+  } catch (error) {
+    if (error instanceof ProtocolError) return [protocolErrorReply(error)];
+    throw error;
+  }
+  const { request, nonce, sync } = opened;
+  if (session !== undefined && request.number !== session)
+    return [refusalReply({ code: "denied", text: "sent over another device's session" })];
+  const { refusal } = await service.request(request, `device/${request.number}`);
+  if (refusal) return [refusalReply(refusal, nonce)];
+  const { view, trust } = service;
+  const device = view.devices.get(request.number);
+  if (!device || !nonce) return [];
+  if (sync) return [syncReply(view, device, sync, trust, crypto, service.renew)];
+  if (device.certificates.at(-1)?.nonce !== (request.type === "certify" ? request.nonce : undefined)) {
+    return [refusalReply({ code: "held", text: `held at ${device.level}: sync instead` }, nonce)];
+  }
+  return [certificateReply(view, device, nonce, trust, crypto, service.renew)];
 }
 
 /** A certificate for a program of the fleet's own that listens on the bus. @returns DER, leaf first. */
@@ -40,8 +88,9 @@ export async function certifyService(service: FleetService, key: PublicKey): Pro
 }
 
 function holderChain(service: FleetService, event: FleetEvent): readonly Uint8Array[] {
-  const ca = service.trust.authority.value.issuers.find(({ purpose }) => purpose === "service");
-  return ca ? [signedOf(event), ca.certificate] : [signedOf(event)];
+  const leaf = signedOf(event);
+  const ca = issuerOf(leaf, service.trust.authority.value);
+  return ca ? [leaf, ca] : [leaf];
 }
 
 /** Issues a certificate to a holder that is no device, under the next free number. */
@@ -60,47 +109,19 @@ export function certifyHolder(
 function standingOfNumber(service: FleetService, number: number): Standing | undefined {
   const device = service.view.devices.get(number);
   if (!device) return undefined;
-  const { level, lowestGeneration, certificates } = device;
-  return { level, lowestGeneration, enrolled: certificates.length > 0 };
+  const { level, lowestGeneration, certificates, transferred } = device;
+  const seen = transferred ? higherLevel<Level>(level, "isolate") : level; // here it gets nothing any more
+  return { level: seen, lowestGeneration, enrolled: certificates.length > 0 };
 }
 
-async function handle(
-  service: FleetService,
-  number: number,
-  message: Uint8Array,
-  crypto: Crypto,
-): Promise<readonly Uint8Array[]> {
-  let opened: DeviceRequest;
-  try {
-    opened = openDeviceRequest(message, {
-      view: service.view,
-      trust: service.trust,
-      crypto,
-      now: service.now(),
-    });
-  } catch (error) {
-    if (error instanceof ProtocolError) return [protocolErrorReply(error)];
-    throw error;
-  }
-  const { request, nonce, sync } = opened;
-  if (request.number !== number)
-    return [refusalReply({ code: "denied", text: "sent over another device's session" })];
-  const { refusal } = await service.request(request, `device/${number}`);
-  if (refusal) return [refusalReply(refusal, nonce)];
-  const device = service.view.devices.get(number);
-  if (!device || !nonce) return [];
-  if (sync) return [syncReply(service.view, device, sync, crypto)];
-  if (device.certificates.at(-1)?.nonce !== (request.type === "certify" ? request.nonce : undefined)) {
-    return [refusalReply({ code: "held", text: `held at ${device.level}: sync instead` }, nonce)];
-  }
-  return [certificateReply(device, nonce, service.trust)];
-}
-
-function changesOf(event: FleetEvent): readonly FleetChange[] {
+/** @param before - the Beacon that stood before this event. */
+function changesOf(event: FleetEvent, view: FleetView, before: Version | undefined): readonly FleetChange[] {
   switch (event.type) {
     case "device-imported":
     case "certificate-issued":
       return [{ type: "standing", number: event.number }];
+    case "device-transferred":
+      return numbersOfHardware(view, event.number).map((number) => ({ type: "standing", number }));
     case "directive-issued":
     case "release-issued":
       // The document first: a session that is cut for it should still hear why.
@@ -108,8 +129,17 @@ function changesOf(event: FleetEvent): readonly FleetChange[] {
         { type: "push", number: event.number, document: signedOf(event) },
         { type: "standing", number: event.number },
       ];
+    case "advisories-issued":
+    case "advisories-removed":
+      // Whom a removal frees is not to be seen any more, so everyone is looked at again.
+      return [
+        { type: "broadcast", document: signedOf(event) },
+        ...[...view.devices.keys()].map((number) => ({ type: "standing", number }) as const),
+      ];
+    case "authority-issued":
+      return [{ type: "authority" }, { type: "broadcast", document: signedOf(event) }];
     case "beacon-issued":
-      return [{ type: "beacon", document: signedOf(event) }];
+      return [{ type: "beacon", document: signedOf(event), parts: pushedParts(view, before) }];
     default:
       return [];
   }

@@ -20,8 +20,12 @@ export type FleetChange =
   | { readonly type: "standing"; readonly number: number }
   /** A document for one device, which proves itself: hand it over if the device is connected. */
   | { readonly type: "push"; readonly number: number; readonly document: Uint8Array }
-  /** A new Beacon, to be retained for everyone. */
-  | { readonly type: "beacon"; readonly document: Uint8Array };
+  /** A new Beacon, to be retained for everyone; and what leads to its ledger, for who is connected. */
+  | { readonly type: "beacon"; readonly document: Uint8Array; readonly parts: readonly Uint8Array[] }
+  /** A document for everyone: an advisory list or removal, a link of the chain of Authorities. */
+  | { readonly type: "broadcast"; readonly document: Uint8Array }
+  /** `trust()` gives another answer than before; comes before the broadcast of the link. */
+  | { readonly type: "authority" };
 
 export interface FleetLink {
   trust(): Trust;
@@ -35,6 +39,10 @@ export interface FleetLink {
    * @returns what to send down, in order. Refusals are messages too: it rejects only when the fleet is out of reach.
    */
   handle(number: number, message: Uint8Array): Promise<readonly Uint8Array[]>;
+  /** An `authority-request` frame, at any door; answers with an `authority-reply` frame. */
+  authorities(request: Uint8Array): Uint8Array;
+  /** A `ledger-request` frame; answers with a `ledger-part` frame, or the newest Beacon and the first part to it. */
+  ledger(request: Uint8Array): readonly Uint8Array[];
   /** A `time-request` frame from the lobby; answers with a signed `time`. */
   time(request: Uint8Array): Promise<Uint8Array>;
   /** Issues a gateway certificate for a key that the gateway made itself. @returns DER, leaf first. */

@@ -1,15 +1,20 @@
 /** A fleet in a folder: its log, keys and tokens, wired to the service; and the API that serves it. */
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { lockFolder } from "./adapters/folder-lock.js";
-import { loadFleetKeys } from "./adapters/key-folder.js";
+import { readFounding, removeFounding } from "./adapters/founding-file.js";
+import { loadFleetKeys, stagedKeys } from "./adapters/key-folder.js";
 import { LmdbEventLog } from "./adapters/lmdb-event-log.js";
 import { removeServerFile, writeServerFile } from "./adapters/server-file.js";
 import { openTokens } from "./adapters/token-folder.js";
 import { type ApiOptions, createApi } from "./api/app.js";
 import type { Tokens } from "./api/auth.js";
 import { serveHttp } from "./api/serve.js";
+import { FleetError } from "./errors.js";
+import type { FleetEvent } from "./events.js";
+import { emptyFold, foldEvent } from "./fold.js";
 import { frontDoor } from "./front-door.js";
 import type { FleetLink } from "./link.js";
 import { DEFAULT_POLICY, type FleetPolicy } from "./policy.js";
@@ -17,7 +22,10 @@ import type { EventLog } from "./ports.js";
 import { FleetService } from "./service.js";
 
 export interface OpenFleetOptions {
-  /** Holds `log`, `keys`, `tokens`, `lock` and, while the API is served, `server.json`. */
+  /**
+   * Holds `log`, `keys`, `tokens`, `lock` and, while the API is served, `server.json`; before the first start
+   * `founding.bundle`, where the fleet was founded elsewhere.
+   */
   readonly folder: string;
   /** For people, 1 to 40 bytes; used when the fleet is founded. */
   readonly name?: string;
@@ -47,9 +55,15 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
   let log: EventLog | undefined;
   try {
     log = LmdbEventLog.open(join(folder, "log"));
-    const keys = await loadFleetKeys(join(folder, "keys"), crypto, entropy, await hasRecords(log));
+    const keyFolder = join(folder, "keys");
+    const founding = await readFounding(folder);
+    const founded = founding !== undefined || (await hasRecords(log));
+    const keys = await loadFleetKeys(keyFolder, crypto, entropy, founded);
+    const staged = stagedKeys(keyFolder, crypto);
     const tokens = await openTokens(join(folder, "tokens"), crypto, entropy);
-    const service = await FleetService.open({ log, keys, crypto, entropy, clock, policy, name });
+    const parts = { log, keys, staged, founding, crypto, entropy, clock, policy, name };
+    const service = await FleetService.open(parts);
+    if (founding) await removeFounding(folder);
     const close = async () => {
       await service.close();
       await lock.release();
@@ -60,6 +74,29 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
     await lock.release();
     throw error;
   }
+}
+
+/**
+ * The chain of Authorities of the fleet in a folder, proven, oldest first. Reads beside a server that runs.
+ * @throws FleetError "not-found" when there is no fleet in it.
+ */
+export async function readChain(folder: string, crypto: Crypto): Promise<readonly Uint8Array[]> {
+  const path = join(folder, "log");
+  const isThere = await stat(path).catch(() => undefined);
+  if (!isThere) throw new FleetError("not-found", `there is no fleet in ${folder}`);
+  const log = LmdbEventLog.open(path);
+  try {
+    let folded = emptyFold();
+    for await (const { events } of log.read(0))
+      for (const event of events) if (isAuthority(event)) folded = foldEvent(folded, event, crypto);
+    return folded.chain.map(({ authority }) => authority.bytes);
+  } finally {
+    await log.close();
+  }
+}
+
+function isAuthority({ type }: FleetEvent): boolean {
+  return type === "fleet-created" || type === "authority-issued";
 }
 
 export interface ServeApiOptions extends ApiOptions {

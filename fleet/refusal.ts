@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../protocol/notice.js";
 import type { FleetErrorCode } from "./errors.js";
 import type { Decision } from "./registry.js";
-import type { Fact } from "./events.js";
+import type { DecidedFact } from "./events.js";
 
 export interface Refusal {
   readonly code: ErrorCode | FleetErrorCode;
@@ -15,7 +15,7 @@ export function refuse(code: Refusal["code"], text: string, retryAfterSeconds?: 
   return { accepted: false, refusal };
 }
 
-export function accept(subject: string, ...facts: readonly Fact[]): Decision {
+export function accept(subject: string, ...facts: readonly DecidedFact[]): Decision {
   return { accepted: true, subject, facts };
 }
 
@@ -23,3 +23,6 @@ export function accept(subject: string, ...facts: readonly Fact[]): Decision {
 export function deviceSubject(number: number): string {
   return `device/${number}`;
 }
+
+/** The log subject of what concerns all devices. */
+export const FLEET_SUBJECT = "fleet";

@@ -1,61 +1,80 @@
 /**
- * Acts of operators. Raising is one person's act; lowering, final revocation and mass acts need a
- * second person. An act in force is carried out device by device, each a record of its own, so that a
- * crash in between leaves work to go on with and nothing half done.
+ * Acts of operators: what they may ask for, and who must agree. Raising is one person's act; lowering,
+ * erasing, final revocation and mass acts need more than one. How they are carried out is in
+ * registry-work.ts.
  */
-
+import { approvalDigest } from "./act-digest.js";
 import type { Act, Fact } from "./events.js";
 import type { FleetPolicy } from "./policy.js";
-import { accept, deviceSubject, refuse } from "./refusal.js";
+import { accept, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
-import { directiveFact } from "./registry-certify.js";
-import { type ActView, type DeviceView, type FleetView, nextVersion } from "./view.js";
+import { resolveRule } from "./registry-advisories.js";
+import { problemWithGiving } from "./registry-transfer.js";
+import { type ActView, type FleetView, numbersOfHardware } from "./view.js";
 
-/** An operator asks for an act. `id`: 8 random bytes as hex. */
+/** An operator asks for an act. `id`: 8 random bytes as hex. Of an advisory, `numbers` is left empty. */
 export interface ActRequest {
   readonly type: "act";
   readonly id: string;
   readonly act: Act;
 }
 
-/** A second operator approves it, having seen `digest` (of the resolved set of devices). */
+/** A second operator approves it, having seen `digest`: see `approvalDigest`. */
 export interface ApproveRequest {
   readonly type: "approve";
   readonly id: string;
   readonly actor: string;
   readonly digest: string;
-  /** Digest of the act as requested. */
-  readonly expectedDigest: string;
-}
-
-/** Work that the log shows to be open: an act in force, not yet carried out on this device. */
-export interface FollowUp {
-  readonly type: "follow-up";
-  readonly id: string;
-  readonly number: number;
 }
 
 export const MAX_ACT_DEVICES = 100_000;
 const MAX_REASON_BYTES = 64;
 
-/** Which acts need the quorum. */
-function needsApproval(act: Act, policy: FleetPolicy): boolean {
-  return act.kind === "release" || act.level === "revoked" || act.numbers.length > policy.massActDevices;
+/** What the hold key cannot say: such an act needs the signatures of the release role. */
+export function needsRelease(act: Act): boolean {
+  switch (act.kind) {
+    case "hold":
+      return act.level === "revoked";
+    case "count":
+      return act.count === "wipe";
+    case "advise":
+    case "give": // takes the key of its own role
+      return false;
+    case "release":
+    case "unadvise":
+      return true;
+  }
 }
 
-export function decideAct(
-  view: FleetView,
-  { id, act: asked }: ActRequest,
-  { now, policy }: Context,
-): Decision {
+/** The document that carries out this act is signed elsewhere, and those signatures are its approval too. */
+export function isSignedElsewhere(
+  act: Act,
+  { releaseOnline, transferOnline }: Pick<Context, "releaseOnline" | "transferOnline">,
+): boolean {
+  return act.kind === "give" ? !transferOnline : needsRelease(act) && !releaseOnline;
+}
+
+/** Which acts need the quorum. */
+function needsApproval(act: Act, policy: FleetPolicy): boolean {
+  return needsRelease(act) || act.kind === "give" || act.numbers.length > policy.massActDevices;
+}
+
+export function decideAct(view: FleetView, { id, act: asked }: ActRequest, context: Context): Decision {
+  const { now, policy } = context;
   const unknown = asked.numbers.find((number) => !view.devices.has(number));
   if (unknown !== undefined) return refuse("not-found", `there is no device ${unknown}; nothing was changed`);
   const problem = problemWith(asked) ?? (view.acts.has(id) ? "this request id was used before" : undefined);
   if (problem) return refuse("bad-request", problem);
-  const act = { ...asked, numbers: wholeHardware(view, asked.numbers) };
+  const resolved = isRule(asked)
+    ? resolveRule(view, asked, context)
+    : { act: asked.kind === "give" ? asked : withWholeHardware(view, asked) };
+  if (!("act" in resolved)) return resolved;
+  const { act } = resolved;
   const gone = revokedAmong(view, act);
   if (gone !== undefined)
     return refuse("conflict", `device ${gone} is revoked for good; nothing was changed`);
+  const notToGive = act.kind === "give" ? problemWithGiving(view, act) : undefined;
+  if (notToGive) return refuse("conflict", notToGive);
   const fact: Fact = { type: "act-requested", id, act };
   return accept(
     `act/${id}`,
@@ -64,83 +83,72 @@ export function decideAct(
 }
 
 /** Standing belongs to the hardware: an act on one of its numbers is an act on all of them (P7). */
-function wholeHardware(view: FleetView, numbers: readonly number[]): readonly number[] {
-  const all = numbers.flatMap((number) => {
-    const { hardwareId = "" } = view.devices.get(number) ?? {};
-    return view.numberByHardware.get(hardwareId) ?? [];
-  });
-  return [...new Set(all)].sort((a, b) => a - b);
+function withWholeHardware(view: FleetView, act: Act): Act {
+  const all = act.numbers.flatMap((number) => numbersOfHardware(view, number));
+  return { ...act, numbers: [...new Set(all)].sort((a, b) => a - b) };
 }
 
-function revokedAmong(view: FleetView, { numbers }: Act): number | undefined {
-  return numbers.find((number) => view.devices.get(number)?.level === "revoked");
+/** Rules leave revoked devices where they are; all other acts are about these very devices. */
+function revokedAmong(view: FleetView, act: Act): number | undefined {
+  if (isRule(act)) return undefined;
+  return act.numbers.find((number) => view.devices.get(number)?.level === "revoked");
 }
 
-function problemWith({ kind, numbers, level, reason }: Act): string | undefined {
-  if (numbers.length === 0) return "name at least one device";
+type RuleAct = Extract<Act, { readonly kind: "advise" | "unadvise" }>;
+
+/** An act on all devices that a rule matches. */
+export function isRule(act: Act): act is RuleAct {
+  return act.kind === "advise" || act.kind === "unadvise";
+}
+
+function problemWith(act: Act): string | undefined {
+  const { kind, numbers, reason } = act;
+  if (numbers.length === 0 && !isRule(act)) return "name at least one device";
+  if (numbers.length > 0 && isRule(act)) return "a rule says which devices are meant: name none";
+  if (numbers.length > 1 && kind === "give")
+    return "devices are given one by one: each has a voucher of its own";
   if (numbers.length > MAX_ACT_DEVICES) return `at most ${MAX_ACT_DEVICES} devices in one act`;
   if (new Set(numbers).size !== numbers.length) return "a device is named twice";
   if (reason.trim() === "") return "give a reason: it is part of the record";
   if (/\p{Surrogate}/u.test(reason)) return "a reason holds whole characters only";
   if (new TextEncoder().encode(reason).length > MAX_REASON_BYTES)
     return `a reason has at most ${MAX_REASON_BYTES} bytes`;
-  if (kind === "hold" && level === "none")
+  if (kind === "hold" && act.level === "none")
     return "a hold raises: choose observe, restrict, isolate or revoked";
-  if (kind === "release" && level === "revoked")
+  if (kind === "advise" && act.level === "none")
+    return "an advisory raises: choose observe, restrict or isolate";
+  if (kind === "release" && act.level === "revoked")
     return "a release lowers: choose none, observe, restrict or isolate";
   return undefined;
 }
 
-export function decideApproval(view: FleetView, request: ApproveRequest, { now }: Context): Decision {
-  const { id, actor, digest, expectedDigest } = request;
+export function decideApproval(view: FleetView, request: ApproveRequest, context: Context): Decision {
+  const { id, actor, digest } = request;
   const pending = view.acts.get(id);
   if (!pending) return refuse("not-found", `there is no request ${id}`);
-  if (pending.expiresAt === undefined)
-    return refuse("conflict", `request ${id} needs no approval; it is in force`);
-  if (pending.approvedBy !== undefined)
-    return refuse("conflict", `request ${id} was approved by ${pending.approvedBy}`);
+  const problem = problemWithApproval(view, pending, context);
+  if (problem) return refuse("conflict", problem);
+  if (!context.releaseOnline || isSignedElsewhere(pending.act, context))
+    return refuse("approval-needed", "the keys for this are elsewhere: their holders sign what this needs");
   if (pending.requestedBy === actor)
     return refuse("denied", "the one who asks cannot approve: use another token");
-  if (now > pending.expiresAt) return refuse("conflict", `request ${id} ran out; ask for it again`);
-  if (digest !== expectedDigest) return refuse("conflict", "this approval is for another set of devices");
-  const gone = revokedAmong(view, pending.act);
-  if (gone !== undefined)
-    return refuse("conflict", `device ${gone} was revoked for good meanwhile; ask again without it`);
+  if (digest !== approvalDigest(view, pending.act, context.crypto))
+    return refuse("conflict", "this approval is for another set of devices");
   return accept(`act/${id}`, { type: "act-approved", id, digest });
+}
+
+/** Why this act cannot be approved, by whomever. */
+export function problemWithApproval(view: FleetView, act: ActView, { now }: Context): string | undefined {
+  const { id, expiresAt, approvedBy } = act;
+  if (expiresAt === undefined) return `request ${id} needs no approval; it is in force`;
+  if (approvedBy !== undefined) return `request ${id} was approved by ${approvedBy}`;
+  if (act.finished) return `request ${id} was carried out`;
+  if (now > expiresAt) return `request ${id} ran out; ask for it again`;
+  const gone = revokedAmong(view, act.act);
+  if (gone !== undefined) return `device ${gone} was revoked for good meanwhile; ask again without it`;
+  return act.act.kind === "give" ? problemWithGiving(view, act.act) : undefined;
 }
 
 export function inForce(act: ActView): boolean {
   return act.expiresAt === undefined || act.approvedBy !== undefined;
-}
-
-/** Pure: what the log says is still to be done, oldest act first. */
-export function openWork(view: FleetView): readonly FollowUp[] {
-  return [...view.acts.values()].filter(inForce).flatMap(({ id, act, done }) => {
-    if (done.size === act.numbers.length) return [];
-    const open = act.numbers.filter((number) => !done.has(number));
-    return open.map((number) => ({ type: "follow-up", id, number }) as const);
-  });
-}
-
-export function decideFollowUp(view: FleetView, { id, number }: FollowUp, context: Context): Decision {
-  const act = view.acts.get(id);
-  const device = view.devices.get(number);
-  if (!act || !device || !inForce(act) || act.done.has(number)) return refuse("conflict", "nothing to do");
-  return accept(deviceSubject(number), actFact(device, act.act, id, context));
-}
-
-function actFact(device: DeviceView, { kind, level, reason }: Act, act: string, { terms }: Context): Fact {
-  if (kind === "hold" && level !== "revoked")
-    return directiveFact(device, level, reason, terms.directive, act);
-  const version = nextVersion(device, terms.directive);
-  const clearedAlarms = kind === "release" ? device.alarms.map(({ id }) => id).slice(-16) : [];
-  // Two acts may be in force at once, after a crash in between: whatever their order, revoked is final.
-  const left = device.level === "revoked" ? "revoked" : level;
-  return { type: "release-issued", number: device.number, version, level: left, reason, clearedAlarms, act };
-}
-
-/** The ledger moved on: sign its new head. @param digest - of the present set, base64url. */
-export function decideBeacon(view: FleetView, digest: string, { terms, authority }: Context): Decision {
-  const version = [terms.ledger, view.epoch] as const;
-  return accept("fleet", { type: "beacon-issued", version, denied: view.denied.size, digest, authority });
 }

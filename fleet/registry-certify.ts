@@ -1,10 +1,13 @@
 /** Who becomes a member, and who gets an LDevID. A certificate is never an answer to a quarantined device. */
-import { atLeast, type HoldLevel, isQuarantined, type Level } from "../protocol/level.js";
+import { higherLevel, isQuarantined, type Level } from "../protocol/level.js";
+import { latched } from "./advisories.js";
+import { directiveFact, holdable } from "./device-documents.js";
 import type { Base64Url, Fact, FactOf, KeyFact } from "./events.js";
 import { BACKDATE_SECONDS } from "./policy.js";
 import { accept, deviceSubject, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
 import { type DeviceView, type FleetView, nextVersion } from "./view.js";
+import { importedDevice } from "./view-device.js";
 
 /** A birth record that was verified: signature, station, keys. */
 export interface ImportRequest {
@@ -37,38 +40,56 @@ export function decideImport(view: FleetView, { birth }: ImportRequest, context:
   );
 }
 
-/** Standing is bound to the hardware: a second birth stands where the first one stood (P7). */
-function birthFacts(view: FleetView, birth: ImportRequest["birth"], context: Context): readonly Fact[] {
+/** A birth of hardware that the fleet may know already; or an arrival from another owner. */
+export function birthFacts(
+  view: FleetView,
+  birth: ImportRequest["birth"],
+  context: Context,
+): readonly Fact[] {
   const imported: Fact = { type: "device-imported", ...birth };
-  const { number } = birth;
-  const inherited = inheritedLevel(view, birth.hardwareId);
-  const reason = "standing of an earlier birth of this hardware";
-  if (inherited === "revoked") {
-    const version = [context.terms.directive, 1] as const;
-    return [
-      imported,
-      { type: "release-issued", number, version, level: "revoked", reason, clearedAlarms: [] },
-    ];
+  const device = deviceAtBirth(view, birth, context);
+  const inherited = inheritedLevel(view, device);
+  const reason = inherited === "none" ? "enrolled" : "standing that this hardware came with";
+  const { directive: term } = context.terms;
+  if (inherited === "revoked" && context.releaseOnline) {
+    const version = nextVersion(device, term);
+    const revoked = { version, level: inherited, reason, clearedAlarms: [], wipe: 0 } as const;
+    return [imported, { type: "release-issued", number: birth.number, ...revoked }];
   }
-  return [imported, firstDirective(number, inherited, inherited === "none" ? "enrolled" : reason, context)];
+  // Without the release role's keys, the highest that can be said until their holders revoke this number too.
+  return [imported, directiveFact(device, holdable(inherited), term, { reason })];
 }
 
-function firstDirective(number: number, level: HoldLevel, reason: string, context: Context): Fact {
-  const version = [context.terms.directive, 1] as const;
-  return { type: "directive-issued", number, version, level, reason, lowestGeneration: 1 };
+/** The device as it would be in the view right after its import. */
+function deviceAtBirth(
+  { advisories }: FleetView,
+  birth: ImportRequest["birth"],
+  { now }: Context,
+): DeviceView {
+  const event = { type: "device-imported", ...birth, at: now, actor: "fleet" } as const;
+  return latched(importedDevice(event), advisories.active);
 }
 
-function inheritedLevel(view: FleetView, hardware: Base64Url): Level {
-  const earlier = (view.numberByHardware.get(hardware) ?? []).map(
-    (number) => view.devices.get(number)?.level ?? "none",
-  );
-  return earlier.reduce<Level>((highest, level) => (atLeast(level, highest) ? level : highest), "none");
+/**
+ * Standing is bound to the hardware: a second birth stands where the first one stood (P7). An advisory
+ * that the new number matches itself needs no directive, and ends with its removal.
+ */
+function inheritedLevel(view: FleetView, born: DeviceView): Level {
+  const others = view.advisories.active.filter(({ id }) => !born.latched.includes(id));
+  const earlier = (view.numberByHardware.get(born.hardwareId) ?? []).flatMap((number) => {
+    const device = view.devices.get(number);
+    if (!device) return [];
+    const advised = others.filter(({ id }) => device.latched.includes(id));
+    return [device.standing, ...advised.map(({ level }) => level)];
+  });
+  return earlier.reduce<Level>(higherLevel, born.birth.origin?.level ?? "none");
 }
 
 export function decideCertify(view: FleetView, request: CertifyRequest, context: Context): Decision {
   const device = view.devices.get(request.number);
   if (!device) return decideUnknown(view, request, context);
   if (device.level === "revoked") return refuse("revoked", "this device was revoked for good");
+  if (device.transferred) return refuse("denied", "given to another owner: it needs that owner's papers");
   if (isQuarantined(device.level)) return refuse("held", `held at ${device.level}: sync instead`);
   if (request.birth && !sameDevice(device, request.birth)) {
     return refuse("denied", "number, hardware or key differ from the birth record that was imported");
@@ -95,10 +116,10 @@ function decideUnknown(view: FleetView, request: CertifyRequest, context: Contex
   if (context.policy.unknownDevices === "wait") {
     return refuse("pending-import", "this birth was not imported yet", PENDING_RETRY_SECONDS);
   }
-  const facts = birthFacts(view, request.birth, context);
-  const inherited = inheritedLevel(view, request.birth.hardwareId);
-  const issued = isQuarantined(inherited) ? [] : [certificateFact(request, 1, context)];
-  return accept(deviceSubject(request.number), ...facts, ...issued);
+  const born = deviceAtBirth(view, request.birth, context);
+  const held = isQuarantined(higherLevel<Level>(inheritedLevel(view, born), born.advised));
+  const issued = held ? [] : [certificateFact(request, 1, context)];
+  return accept(deviceSubject(request.number), ...birthFacts(view, request.birth, context), ...issued);
 }
 
 function certificateFact(request: CertifyRequest, generation: number, { now, policy }: Context): Fact {
@@ -116,29 +137,4 @@ function certificateFact(request: CertifyRequest, generation: number, { now, pol
 
 function sameDevice(device: DeviceView, birth: ImportRequest["birth"]): boolean {
   return device.hardwareId === birth.hardwareId && device.key.bytes === birth.key.bytes;
-}
-
-/** What a level change means for a device's documents: the next directive, never a lower one (P13). */
-export function directiveFact(
-  device: DeviceView,
-  level: HoldLevel,
-  reason: string,
-  term: number,
-  act?: string,
-): FactOf<"directive-issued"> {
-  const version = nextVersion(device, term);
-  const heldAt = device.holds.reduce<HoldLevel>(
-    (highest, hold) => (atLeast(hold.level, highest) ? hold.level : highest),
-    level,
-  );
-  const { number, lowestGeneration } = device;
-  const fact = {
-    type: "directive-issued",
-    number,
-    version,
-    level: heldAt,
-    reason,
-    lowestGeneration,
-  } as const;
-  return act === undefined ? fact : { ...fact, act };
 }

@@ -1,11 +1,13 @@
 /** What a sync is worth: a lease over all that stands, and alarms latched so that only a release clears them. */
-import { higherLevel, type HoldLevel } from "../protocol/level.js";
-import type { Base64Url, Fact, HeldFact } from "./events.js";
+import { higherLevel, type HoldLevel, type Level } from "../protocol/level.js";
+import { certainLevel } from "./advisories.js";
+import { directiveFact } from "./device-documents.js";
+import type { Base64Url, Fact, FactOf, HeldFact } from "./events.js";
+import { doneSince, mostDone } from "./held.js";
 import { accept, deviceSubject, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
-import { directiveFact } from "./registry-certify.js";
-import { apply, type DeviceView, directiveVersion, type FleetView, releaseVersion } from "./view.js";
-import { NO_VERSION } from "../protocol/version.js";
+import { type DeviceView, type FleetView, inTerm, numbersOfHardware } from "./view.js";
+import { applyToDevice } from "./view-device.js";
 
 /** A verified sync request. `key`: the key that signed it. */
 export interface SyncFacts {
@@ -32,46 +34,69 @@ const ALARM_LEVELS: Readonly<Record<string, HoldLevel>> = { unreadable: "restric
 const OTHER_ALARM_LEVEL: HoldLevel = "isolate";
 
 export function decideSync(view: FleetView, sync: SyncFacts, context: Context): Decision {
-  const device = view.devices.get(sync.number);
-  if (!device) return refuse("denied", "the fleet does not know this number");
+  const known = view.devices.get(sync.number);
+  if (!known) return refuse("denied", "the fleet does not know this number");
   const subject = deviceSubject(sync.number);
-  if (device.level === "revoked") return accept(subject); // told so, each time it asks; nothing is issued
-  const alarms = alarmFacts(device, sync, context);
-  const latched = alarms.reduce((before, fact) => withFact(before, fact, context), { view, device });
-  const required = requiredOf(latched.device, view, context);
+  if (known.level === "revoked") return accept(subject, ...revokedAgain(known, context)); // gets no lease
+  if (known.transferred) return accept(subject); // another owner's, which it may not know yet
   const { policy, now } = context;
-  if (alarms.length === 0 && isRetry(device, sync, required, now)) return accept(subject);
-  return accept(subject, ...alarms, {
+  const facts = [...alarmFacts(view, known, sync, context), ...renewedFacts(known, sync, context)];
+  const own = facts.flatMap((fact) => (fact.number === known.number ? [fact] : []));
+  const { countsSince } = view;
+  const device = own.reduce(
+    (d, fact) => applyToDevice(d, { ...fact, at: now, actor: "fleet" }, countsSince),
+    known,
+  );
+  const required = requiredOf(device, view, context);
+  if (facts.length === 0 && isRetry(device, sync, required, now)) return accept(subject);
+  return accept(subject, ...facts, {
     type: "lease-issued",
     number: sync.number,
     nonce: sync.nonce,
     goodUntil: now + policy.leaseSeconds,
     nextSyncSeconds: policy.syncEverySeconds,
     required,
+    done: mostDone(device.done, doneSince(sync.held, countsSince)),
     held: sync.held,
     key: sync.key,
     time: sync.time,
   });
 }
 
+type Required = FactOf<"lease-issued">["required"];
+
 /** The same question while nothing has changed gets the lease it already got, as long as that is good. */
-function isRetry({ lease }: DeviceView, sync: SyncFacts, required: HeldFact, now: number): boolean {
+function isRetry({ lease }: DeviceView, sync: SyncFacts, required: Required, now: number): boolean {
   if (lease?.nonce !== sync.nonce || lease.goodUntil < now) return false;
   return JSON.stringify(lease.required) === JSON.stringify(required);
 }
 
-/** The vector that a lease demands: all that the fleet has decided about this device until now. */
-function requiredOf(device: DeviceView, view: FleetView, context: Pick<Context, "authority">): HeldFact {
+/**
+ * The vector that a lease demands: all that the fleet has decided about this device until now, as far as
+ * the device can come to it. Documents of an earlier term count for nobody any more.
+ */
+function requiredOf(device: DeviceView, view: FleetView, { authority, terms }: Context): Required {
+  const { list, removal, active } = view.advisories;
   return {
-    authority: context.authority,
-    ledger: view.beacon?.version ?? NO_VERSION,
-    directive: directiveVersion(device),
-    release: releaseVersion(device),
-    level: device.level,
+    authority,
+    ledger: inTerm(view.beacon?.version, terms.ledger),
+    advisories: inTerm(list?.version, terms.advisory),
+    removals: inTerm(removal?.version, terms.advisory),
+    directive: inTerm(device.directive?.version, terms.directive),
+    release: inTerm(device.release?.version, terms.directive),
+    level: higherLevel<Level>(device.standing, certainLevel(device, active)),
   };
 }
 
-function alarmFacts(device: DeviceView, sync: SyncFacts, context: Context): readonly Fact[] {
+type DeviceFact = FactOf<"alarm-reported" | "directive-issued">;
+
+/** Alarms latch into a directive, for every number of the hardware that raised them (P7). */
+function alarmFacts(
+  view: FleetView,
+  device: DeviceView,
+  sync: SyncFacts,
+  { terms }: Context,
+): readonly DeviceFact[] {
   const fresh = sync.alarms.filter((alarm) => alarm.id > device.lastAlarmId);
   if (fresh.length === 0) return [];
   const level = fresh.reduce<HoldLevel>(
@@ -79,21 +104,38 @@ function alarmFacts(device: DeviceView, sync: SyncFacts, context: Context): read
     "none",
   );
   const kinds = [...new Set(fresh.map(({ kind }) => kind))].join(", "); // each once: a reason is short
+  const hardware = numbersOfHardware(view, device.number).flatMap((number) => view.devices.get(number) ?? []);
+  const held = hardware.filter((each) => each.level !== "revoked");
   return [
     ...fresh.map(({ id, kind }) => ({ type: "alarm-reported", number: sync.number, id, kind }) as const),
-    directiveFact(device, level, `alarm: ${kinds}`, context.terms.directive),
+    ...held.map((each) => directiveFact(each, level, terms.directive, { reason: `alarm: ${kinds}` })),
   ];
 }
 
-/** The device as it will stand once `fact` is in the log, for what the same decision says further on. */
-function withFact(before: { view: FleetView; device: DeviceView }, fact: Fact, { now }: Context) {
-  const alone = {
-    ...before.view,
-    devices: new Map([[before.device.number, before.device]]),
-    denied: new Set<number>(),
-  };
-  const view = apply(alone, { ...fact, at: now, actor: "fleet" });
-  return { view, device: view.devices.get(before.device.number) ?? before.device };
+/**
+ * After the term of directives was raised, what a directive of an earlier term said is said again: a
+ * device that missed it would never come to its level.
+ */
+function renewedFacts(device: DeviceView, sync: SyncFacts, { terms }: Context): readonly DeviceFact[] {
+  const { directive, standing, lowestGeneration, asked } = device;
+  const { wipe: _byRelease, ...counts } = asked;
+  const isOld = directive !== undefined && directive.version[0] !== terms.directive;
+  const fresh = sync.alarms.some((alarm) => alarm.id > device.lastAlarmId); // then there is a new one already
+  const says = standing !== "none" || lowestGeneration > 1 || Object.keys(counts).length > 0;
+  if (!isOld || fresh || !says || standing === "revoked") return [];
+  return [directiveFact(device, "none", terms.directive, { reason: directive.reason })];
+}
+
+/** The same for a device that is revoked: told so in the new term, by who can sign it. */
+function revokedAgain(
+  { number, release, asked }: DeviceView,
+  { terms, releaseOnline }: Context,
+): readonly Fact[] {
+  if (!releaseOnline || !release || release.version[0] === terms.directive) return [];
+  const { reason } = release;
+  const { wipe = 0 } = asked;
+  const version = [terms.directive, 1] as const;
+  return [{ type: "release-issued", number, version, level: "revoked", reason, clearedAlarms: [], wipe }];
 }
 
 export function decideReceipt(view: FleetView, receipt: ReceiptRequest): Decision {

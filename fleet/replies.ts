@@ -1,73 +1,120 @@
-/** What a device is told: pure, from the view. The same question over the same view gives the same bytes. */
+/**
+ * What a device is told: pure, from the view. The same question over the same view gives the same bytes. What
+ * does not fit comes next time; until then the lease does not count, so nothing is skipped.
+ */
 import type { Trust } from "../protocol/authority.js";
-import { equalBytes } from "../protocol/bytes.js";
+import { AuthorityReply, type AuthorityRequest } from "../protocol/authority-links.js";
 import { CertificateReply } from "../protocol/certify.js";
 import type { Crypto } from "../protocol/crypto.js";
-import { parseEnvelope, payloadHash } from "../protocol/envelope.js";
 import type { ProtocolError } from "../protocol/errors.js";
 import { encodeFrame } from "../protocol/frame.js";
+import { LedgerPart } from "../protocol/ledger-part.js";
 import { ERROR_CODES, type ErrorCode, ErrorReply } from "../protocol/notice.js";
+import { MAX_CBOR_BYTES } from "../protocol/strict.js";
 import { SyncReply, type SyncRequest } from "../protocol/sync.js";
-import type { HeldVector } from "../protocol/vector.js";
-import { compareVersions, type Version } from "../protocol/version.js";
 import { fromBase64Url } from "./events.js";
+import { issuerOf } from "./issuers.js";
+import { confirmedBy, lackingDocuments, lackingLinks } from "./lacking.js";
+import { type LedgerPath, pathFrom } from "./ledger-history.js";
+import { partOf } from "./ledger-parts.js";
 import type { Refusal } from "./refusal.js";
+import { asSigned, type Renew } from "./renewed-signatures.js";
 import type { DeviceView, FleetView } from "./view.js";
 
-/** Everything newer than the device holds, and its lease unless it is revoked. */
+/** In one reply: `documents`. */
+const MAX_DOCUMENTS = 16;
+
+/** Everything newer than the device holds, and its lease unless it is revoked or another owner's. */
 export function syncReply(
   view: FleetView,
   device: DeviceView,
   sync: SyncRequest,
+  trust: Trust,
   crypto: Crypto,
+  renew: Renew = asSigned,
 ): Uint8Array {
-  const newer = [
-    newerThan(sync.holds.directive, device.directive, crypto),
-    newerThan(sync.holds.release, device.release, crypto),
-    newerThan(sync.holds.ledger, view.beacon, crypto),
-  ];
-  const signedLease = device.level === "revoked" ? undefined : device.lease?.signed;
-  const lease = signedLease === undefined ? undefined : fromBase64Url(signedLease);
-  const documents: Uint8Array[] = [];
-  let size = 64 + (lease?.length ?? 0);
-  for (const document of newer) {
-    // What does not fit comes with the next sync; until then the lease does not count, so nothing is skipped.
-    if (!document || size + document.length + 3 > sync.maxReplyBytes) continue;
-    documents.push(document);
-    size += document.length + 3;
-  }
-  const reply = { nonce: sync.nonce, documents };
-  return encodeFrame(SyncReply, lease ? { ...reply, lease } : reply);
-}
-
-interface Issued {
-  readonly version: Version;
-  readonly signed?: string;
-}
-
-/** The document, unless the device holds this version with this content, or a newer one. */
-function newerThan(
-  held: HeldVector["directive"],
-  issued: Issued | undefined,
-  crypto: Crypto,
-): Uint8Array | undefined {
-  if (!issued?.signed) return undefined;
-  const bytes = fromBase64Url(issued.signed);
-  if (!held) return bytes;
-  const order = compareVersions(issued.version, held.version);
-  if (order !== 0) return order > 0 ? bytes : undefined;
-  return equalBytes(payloadHash(parseEnvelope(bytes), crypto), held.hash) ? undefined : bytes;
+  const { nonce, holds, maxReplyBytes } = sync;
+  const isGone = device.level === "revoked" || device.transferred !== undefined;
+  const signedLease = isGone ? undefined : device.lease?.signed;
+  const lease = signedLease === undefined ? {} : { lease: fromBase64Url(signedLease) };
+  const room = maxReplyBytes - encodeFrame(SyncReply, { nonce, ...lease, documents: [] }).length;
+  const links = inOrder(lackingLinks(view, holds.authority.version), room); // they prove the keys of the rest
+  const others = lackingDocuments(view, device, holds, trust.authority.value.terms, crypto, renew);
+  const { fitting, left } = fit([...links, ...others], room);
+  const path = pathFrom(view.ledger, holds.ledger, crypto);
+  const ledger = path && firstPart(path, left, sync.maxPartBytes ?? MAX_CBOR_BYTES);
+  return encodeFrame(SyncReply, { nonce, ...lease, documents: fitting, ...(ledger && { ledger }) });
 }
 
 /** The newest LDevID, and what stands for the device already. */
-export function certificateReply(device: DeviceView, nonce: Uint8Array, trust: Trust): Uint8Array {
-  const issued = device.certificates.at(-1)?.signed;
-  const ca = trust.authority.value.issuers.find(({ purpose }) => purpose === "device");
-  if (issued === undefined || !ca) throw new Error("a certificate reply without a certificate in the view");
-  const documents = [device.directive?.signed, device.release?.signed].flatMap((signed) =>
-    signed === undefined ? [] : [fromBase64Url(signed)],
-  );
-  return encodeFrame(CertificateReply, { nonce, ldevid: [fromBase64Url(issued), ca.certificate], documents });
+export function certificateReply(
+  view: FleetView,
+  device: DeviceView,
+  nonce: Uint8Array,
+  trust: Trust,
+  crypto: Crypto,
+  renew: Renew = asSigned,
+): Uint8Array {
+  const { value: authority } = trust.authority;
+  const signed = device.certificates.at(-1)?.signed;
+  const leaf = signed === undefined ? undefined : fromBase64Url(signed);
+  const ca = leaf && issuerOf(leaf, authority);
+  if (!leaf || !ca) throw new Error("a certificate reply without a certificate that counts in the view");
+  const ldevid = [leaf, ca];
+  const holds = confirmedBy(device.held);
+  const held = { authority: holds.authority };
+  const others = lackingDocuments(view, device, held, authority.terms, crypto, renew);
+  const links = lackingLinks(view, holds.authority.version).slice(0, MAX_DOCUMENTS - others.length);
+  const room = MAX_CBOR_BYTES - encodeFrame(CertificateReply, { nonce, ldevid, documents: [] }).length;
+  return encodeFrame(CertificateReply, {
+    nonce,
+    ldevid,
+    documents: fit([...links, ...others], room).fitting,
+  });
+}
+
+/** The next links, as many as fit. */
+export function authorityReply(
+  view: FleetView,
+  { version, maxReplyBytes }: AuthorityRequest,
+  trust: Trust,
+): Uint8Array {
+  const newest = trust.authority.value.version;
+  const room = maxReplyBytes - encodeFrame(AuthorityReply, { newest, links: [] }).length;
+  return encodeFrame(AuthorityReply, { newest, links: inOrder(lackingLinks(view, version), room) });
+}
+
+/** Those that fit, in order; one that does not is left out, and smaller ones behind it may still fit. */
+function fit(documents: readonly Uint8Array[], room: number) {
+  const fitting: Uint8Array[] = [];
+  let left = room;
+  for (const document of documents) {
+    const size = withHead(document.length);
+    if (size > left || fitting.length === MAX_DOCUMENTS) continue;
+    fitting.push(document);
+    left -= size;
+  }
+  return { fitting, left };
+}
+
+/** Links count one behind the other only: the first that does not fit ends it. */
+function inOrder(links: readonly Uint8Array[], room: number): readonly Uint8Array[] {
+  const { fitting } = fit(links, room);
+  return fitting.filter((link, i) => link === links[i]);
+}
+
+/** As much of the beginning as there is room for; undefined when there is none. */
+function firstPart(path: LedgerPath, room: number, maxBytes: number): LedgerPart | undefined {
+  const LEDGER_KEY_BYTES = 1;
+  const around = LedgerPart.encode(partOf(path, 0, 1)).length - withHead(1) + LEDGER_KEY_BYTES;
+  const most = room - around;
+  const bytes = [most - 1, most - 2, most - 3].find((size) => size > 0 && withHead(size) <= most) ?? 0;
+  return bytes > 0 ? partOf(path, 0, Math.min(bytes, maxBytes)) : undefined;
+}
+
+/** Bytes of a byte string of this length in CBOR (RFC 8949 §3), up to 65,535. */
+function withHead(length: number): number {
+  return length + (length < 24 ? 1 : length < 256 ? 2 : 3);
 }
 
 export function refusalReply({ code, text, retryAfterSeconds }: Refusal, nonce?: Uint8Array): Uint8Array {

@@ -1,67 +1,67 @@
 /** What is signed on the strength of a fact: the envelope or certificate that states it to others. */
+import { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
 import type { Trust } from "../protocol/authority.js";
 import { Beacon } from "../protocol/beacon.js";
+import type { PublicKey, Signer } from "../protocol/crypto.js";
 import { Directive } from "../protocol/directive.js";
 import { sealEnvelope } from "../protocol/envelope.js";
 import { Lease } from "../protocol/lease.js";
 import { Release } from "../protocol/release.js";
+import { Transfer } from "../protocol/voucher.js";
 import { issueCertificate, newSerial } from "../protocol/x509/certificate.js";
 import { NEVER_EXPIRES_SECONDS } from "../protocol/x509/time.js";
-import { type CeremonyContext, caName } from "./ceremony.js";
-import { CA_KEYS } from "./fleet-keys.js";
+import type { CeremonyContext } from "./ceremony.js";
 import {
-  type Fact,
+  type DecidedFact,
   type FactOf,
   type FleetEvent,
   fromBase64Url,
   type KeyFact,
   toBase64Url,
 } from "./events.js";
-import type { PublicKey } from "../protocol/crypto.js";
+import { CA_KEYS, type ServiceKeys } from "./fleet-keys.js";
+import { issuerWith } from "./issuers.js";
 import { BACKDATE_SECONDS } from "./policy.js";
+import { advisoryListOf, directiveOf, releaseOf, removalOf, transferOf } from "./statements.js";
 
 /** `now`: fleet time, Unix seconds. */
 export interface SealingContext extends CeremonyContext {
+  readonly keys: ServiceKeys;
   readonly trust: Trust;
 }
 
-/** The event that goes into the log. */
-export function sealFact(fact: Fact, actor: string, context: SealingContext): FleetEvent {
-  const signed = signedBytes(fact, context);
+/** The event that goes into the log. What somebody has signed already stays as it is. */
+export function sealFact(fact: DecidedFact, actor: string, context: SealingContext): FleetEvent {
   const event = { ...fact, at: context.now, actor };
+  if (fact.signed !== undefined) return event;
+  const signed = signedBytes(fact, context);
   return signed === undefined ? event : { ...event, signed: toBase64Url(signed) };
 }
 
-function signedBytes(fact: Fact, context: SealingContext): Uint8Array | undefined {
+function signedBytes(fact: DecidedFact, context: SealingContext): Uint8Array | undefined {
   const { keys, crypto, trust, now } = context;
   const { fleetId } = trust;
   switch (fact.type) {
-    case "fleet-created":
-      return trust.authority.bytes;
     case "holder-certified":
       return holderCertificate(fact, context);
     case "certificate-issued":
       return ldevid(fact, context);
-    case "directive-issued": {
-      const { number: subject, version, level, reason, lowestGeneration } = fact;
-      const directive = { subject, version, level, reason, lowestGeneration, issuedAt: now };
-      return sealEnvelope(Directive, directive, keys.hold, fleetId, crypto);
-    }
-    case "release-issued": {
-      const { number: subject, version, level, clearedAlarms } = fact;
-      const cleared = clearedAlarms.length > 0 ? { clearedAlarms } : {};
-      const release = { subject, version, level, issuedAt: now, ...cleared };
-      return sealEnvelope(Release, release, keys.release, fleetId, crypto);
-    }
-    case "lease-issued": {
-      const { number: subject, goodUntil, nextSyncSeconds, required } = fact;
-      const time = [trust.authority.value.terms.time, now] as const;
-      const lease = { subject, nonce: fromBase64Url(fact.nonce), time, goodUntil, nextSyncSeconds, required };
-      return sealEnvelope(Lease, lease, keys.lease, fleetId, crypto);
-    }
+    case "directive-issued":
+      return sealEnvelope(Directive, directiveOf(fact, now), keys.hold, fleetId, crypto);
+    case "release-issued":
+      return sealEnvelope(Release, releaseOf(fact, now), keyOf("release", context), fleetId, crypto);
+    case "advisories-issued":
+      return sealEnvelope(AdvisoryList, advisoryListOf(fact, now), keys.hold, fleetId, crypto);
+    case "advisories-removed":
+      return sealEnvelope(AdvisoryRemoval, removalOf(fact, now), keyOf("release", context), fleetId, crypto);
+    case "device-transferred":
+      return sealEnvelope(Transfer, transferOf(fact, now), keyOf("transfer", context), fleetId, crypto);
+    case "lease-issued":
+      return sealEnvelope(Lease, leaseOf(fact, context), keys.lease, fleetId, crypto);
     case "beacon-issued": {
-      const { version, denied, digest, authority } = fact;
-      const beacon = { version, denied, digest: fromBase64Url(digest), authority, issuedAt: now };
+      const { version, denied, authority, advisories, removals } = fact;
+      const digest = fromBase64Url(fact.digest);
+      const beacon = { version, denied, digest, authority, advisories, removals, issuedAt: now };
       return sealEnvelope(Beacon, beacon, keys.ledger, fleetId, crypto);
     }
     default:
@@ -69,20 +69,34 @@ function signedBytes(fact: Fact, context: SealingContext): Uint8Array | undefine
   }
 }
 
+/** Without it nobody decides here what it would sign: that is drafted, and signed elsewhere. */
+function keyOf(role: "release" | "transfer", { keys }: SealingContext): Signer {
+  const key = keys[role];
+  if (!key) throw new Error(`what the ${role} key signs was decided here, and that key is elsewhere`);
+  return key;
+}
+
+function leaseOf(fact: FactOf<"lease-issued">, { trust, now }: SealingContext): Lease {
+  const { number: subject, nonce, goodUntil, nextSyncSeconds, required, done } = fact;
+  const time = [trust.authority.value.terms.time, now] as const;
+  const lease = { subject, nonce: fromBase64Url(nonce), time, goodUntil, nextSyncSeconds, required };
+  return Object.keys(done).length > 0 ? { ...lease, done } : lease;
+}
+
 function ldevid(fact: FactOf<"certificate-issued">, context: SealingContext): Uint8Array {
   const { keys, crypto, entropy, trust } = context;
-  const fleetName = trust.authority.value.name;
+  const { value: authority } = trust.authority;
   return issueCertificate(
     {
       profile: "ldevid",
       holder: { fleetId: trust.fleetId, number: fact.number, generation: fact.generation },
       serial: newSerial(entropy),
-      subject: { commonName: `device ${fact.number}`, organization: fleetName },
+      subject: { commonName: `device ${fact.number}`, organization: authority.name },
       publicKey: publicKeyOf(fact.key),
       notBeforeSeconds: fact.notBefore,
       notAfterSeconds: fact.notAfter,
     },
-    { name: caName(fleetName, "device-ca"), signer: keys["device-ca"] },
+    issuerWith(authority, "device", keys["device-ca"]),
     crypto,
   );
 }
@@ -94,19 +108,19 @@ const HOLDER_SECONDS = 90 * 86_400;
 function holderCertificate(fact: FactOf<"holder-certified">, context: SealingContext): Uint8Array {
   const { keys, crypto, entropy, trust, now } = context;
   const { profile, number, hosts } = fact;
-  const fleetName = trust.authority.value.name;
-  const ca = CA_KEYS[profile === "station" ? "factory" : "service"];
+  const { value: authority } = trust.authority;
+  const purpose = profile === "station" ? "factory" : "service";
   return issueCertificate(
     {
       ...(profile === "gateway" ? { profile, hosts } : { profile }),
       holder: { fleetId: trust.fleetId, number, generation: 0 },
       serial: newSerial(entropy),
-      subject: { commonName: `${profile} ${number}`, organization: fleetName },
+      subject: { commonName: `${profile} ${number}`, organization: authority.name },
       publicKey: publicKeyOf(fact.key),
       notBeforeSeconds: now - BACKDATE_SECONDS,
       notAfterSeconds: profile === "station" ? NEVER_EXPIRES_SECONDS : now + HOLDER_SECONDS,
     },
-    { name: caName(fleetName, ca), signer: keys[ca] },
+    issuerWith(authority, purpose, keys[CA_KEYS[purpose]]),
     crypto,
   );
 }

@@ -2,108 +2,129 @@
  * The fleet service: one loop of decide → seal → append → apply → tell. Only what is durable in the log
  * is applied or leaves (P4). Everything it knows is a fold over the log.
  */
-import { openFirstAuthority, type Trust } from "../protocol/authority.js";
-import { ledgerDigest } from "../protocol/beacon.js";
+import type { Trust } from "../protocol/authority.js";
+import { toHex } from "../protocol/bytes.js";
 import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
-import { toHex, utf8 } from "../protocol/bytes.js";
-import { foundFleet } from "./ceremony.js";
-import { FleetError } from "./errors.js";
-import { type Act, type Fact, type FleetEvent, fromBase64Url, toBase64Url } from "./events.js";
-import { type FleetKeys, strangeKey } from "./fleet-keys.js";
+import { contentDigest } from "../protocol/ledger/content.js";
+import { approvalDigest } from "./act-digest.js";
+import { type Act, type DecidedFact, type FleetEvent, toBase64Url } from "./events.js";
+import { keysInUse, type ServiceKeys, signsAlone, type StagedKeys } from "./fleet-keys.js";
+import { emptyFold, type Folded, foldEvent } from "./fold.js";
+import { withoutDeadCertificates } from "./issuers.js";
+import { wholeContent } from "./ledger-history.js";
 import type { FleetPolicy } from "./policy.js";
 import type { EventLog, Position } from "./ports.js";
 import { type Context, decide, type RegistryRequest } from "./registry.js";
-import { openWork } from "./registry-acts.js";
-import type { Refusal } from "./refusal.js";
+import { beaconDue } from "./registry-beacon.js";
+import { openWork } from "./registry-work.js";
+import { FLEET_SUBJECT, type Refusal } from "./refusal.js";
+import { type Renew, RenewedSignatures } from "./renewed-signatures.js";
 import { sealFact, type SealingContext } from "./sealing.js";
-import { apply, EMPTY_VIEW, type FleetView } from "./view.js";
+import { assertFounds, assertKeepsReleases, firstAuthority, nextAuthority } from "./succession.js";
+import { Turns } from "./turns.js";
+import type { FleetView } from "./view.js";
 
 export interface FleetOptions {
   readonly log: EventLog;
-  readonly keys: FleetKeys;
+  readonly keys: ServiceKeys;
+  /** Keys that wait for an Authority that names them; absent: there are none. */
+  readonly staged?: StagedKeys;
+  /** Authority version 1, signed elsewhere, for an empty log; absent: the fleet is founded here. */
+  readonly founding?: Uint8Array | undefined;
   readonly crypto: Crypto;
   readonly entropy: Entropy;
   readonly clock: Clock;
   readonly policy: FleetPolicy;
-  /** For people; used when the fleet is founded. */
+  /** For people; used when the fleet is founded here. */
   readonly name: string;
 }
-
-/** Requests that wait for the log; further ones are refused as overloaded. */
-const MAX_WAITING = 10_000;
 
 export type Listener = (event: FleetEvent, position: Position) => void;
 export type Outcome = { readonly refusal?: Refusal };
 
 export class FleetService {
-  readonly trust: Trust;
   readonly options: FleetOptions;
-  #view: FleetView;
+  #folded: Folded;
+  #keys: ServiceKeys;
   readonly #ends: Map<string, Position>;
   readonly #listeners = new Set<Listener>();
-  #tail: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  readonly #turns = new Turns();
+  readonly #signatures = new RenewedSignatures();
+  /** Of what goes out, from the log: as the keys of today sign it. */
+  readonly renew: Renew = (document) => this.#signatures.renewed(document, this.sealing());
 
-  private constructor(options: FleetOptions, trust: Trust, folded: Folded) {
+  private constructor(options: FleetOptions, folded: Folded, ends: Map<string, Position>) {
     this.options = options;
-    this.trust = trust;
-    this.#view = folded.view;
-    this.#ends = folded.ends;
+    this.#folded = folded;
+    this.#keys = options.keys;
+    this.#ends = ends;
   }
 
-  /** Reads the log, or founds the fleet in an empty one, and finishes what a crash left open. */
+  /**
+   * Reads the log, or founds the fleet in an empty one, and finishes what a crash left open.
+   * @throws FleetError "denied" and "conflict" for keys or a founding that are not those of the log.
+   */
   static async open(options: FleetOptions): Promise<FleetService> {
-    const { log, crypto, keys } = options;
-    const folded: Folded = { view: freshView(), ends: new Map() };
-    let authority: Uint8Array | undefined;
+    const { log, crypto } = options;
+    let folded = emptyFold();
+    const ends = new Map<string, Position>();
     for await (const { position, subject, events } of log.read(0)) {
-      for (const event of events) {
-        if (event.type === "fleet-created" && event.signed) authority = fromBase64Url(event.signed);
-        folded.view = apply(folded.view, event);
-      }
-      folded.ends.set(subject, position);
+      for (const event of events) folded = foldEvent(folded, event, crypto);
+      ends.set(subject, position);
     }
-    const now = Math.floor(options.clock.nowMs() / 1000);
-    const trust = authority
-      ? openFirstAuthority(authority, crypto)
-      : foundFleet(options.name, { ...options, now });
-    const strange = strangeKey(keys, trust.authority.value);
-    if (strange !== undefined) {
-      throw new FleetError(
-        "denied",
-        `the ${strange} key in this folder is not that of the fleet in its log; bring both from one backup`,
-      );
-    }
-    const service = new FleetService(options, trust, folded);
-    if (!authority)
-      await service.record("fleet", "fleet", () => ({ type: "fleet-created", name: options.name }));
+    const service = new FleetService(options, folded, ends);
+    const [first] = folded.chain;
+    if (first && options.founding) assertFounds(options.founding, first, crypto);
+    await (first ? service.#takeKeys(folded.chain) : service.#found());
     await service.#finishOpenWork();
     return service;
   }
 
   /** Not to be changed, and not to be kept: the next event may change what is inside. */
   get view(): FleetView {
-    return this.#view;
+    return this.#folded.view;
   }
 
-  /** Fleet time in Unix seconds: the clock's, and never before the newest event. */
+  /** The newest Authority. Not to be kept. */
+  get trust(): Trust {
+    const newest = this.#folded.chain.at(-1);
+    if (!newest) throw new Error("a fleet that is open was founded");
+    return newest;
+  }
+
+  /** What it signs with now. */
+  get keys(): ServiceKeys {
+    return this.#keys;
+  }
+
+  /** Fleet time in Unix seconds: the clock's, and never before the newest event, nor before its term began. */
   now(): number {
-    return Math.max(Math.floor(this.options.clock.nowMs() / 1000), this.#view.lastAt);
+    return Math.max(Math.floor(this.options.clock.nowMs() / 1000), this.#folded.timeFloor);
   }
 
   sealing(): SealingContext {
-    return { ...this.options, trust: this.trust, now: this.now() };
+    return { ...this.options, keys: this.#keys, trust: this.trust, now: this.now() };
+  }
+
+  /** What decisions are made on, beside the view. */
+  context(): Context {
+    const { crypto, policy } = this.options;
+    const { value } = this.trust.authority;
+    const releaseOnline = signsAlone("release", this.#keys, value);
+    const transferOnline = signsAlone("transfer", this.#keys, value);
+    const { version: authority, terms } = value;
+    return { now: this.now(), policy, authority, terms, releaseOnline, transferOnline, crypto };
   }
 
   /** Decides a request that was authenticated. Durable, and applied to the view, once it resolves. */
   async request(request: RegistryRequest, actor: string): Promise<Outcome> {
-    const outcome = await this.#inTurn(() => this.#decideOne(request, actor));
+    const outcome = await this.#turns.take(() => this.#decideOne(request, actor));
     await this.#finishOpenWork();
     return outcome;
   }
 
-  /** Raises or lowers devices; `awaitingApproval` when a second person is needed. */
+  /** What an operator wants; some acts wait for a second person. */
   async act(act: Act, actor: string): Promise<Outcome & { readonly id: string }> {
     const id = toHex(this.options.entropy(8));
     return { id, ...(await this.request({ type: "act", id, act }, actor)) };
@@ -111,30 +132,33 @@ export class FleetService {
 
   /** @param digest - of what the approver saw: `actDigest`. */
   async approve(id: string, digest: string, actor: string): Promise<Outcome> {
-    const outcome = await this.#inTurn(() => {
-      const pending = this.#view.acts.get(id);
-      const expectedDigest = pending ? this.actDigest(pending.act) : ""; // of this very moment
-      return this.#decideOne({ type: "approve", id, actor, digest, expectedDigest }, actor);
-    });
-    await this.#finishOpenWork();
-    return outcome;
+    return this.request({ type: "approve", id, actor, digest }, actor);
+  }
+
+  /** What an approval binds: 16 hex digits over the act and all that it stands on at this moment. */
+  actDigest(act: Act): string {
+    return approvalDigest(this.view, act, this.options.crypto);
   }
 
   /**
-   * What an approval binds: 16 hex digits over kind, level, reason, the resolved set of devices and, for a
-   * release, what holds each of them: who approves frees from what was seen, not from what came since.
+   * Takes the next link of the chain of Authorities; one that is known already changes nothing. The link is in
+   * the log before any key file is moved; what a crash leaves open in between, the next start does.
+   * @throws ProtocolError for a link that does not prove itself, or not as the next; FleetError "conflict" when
+   *   it names keys that are not here or ends releases that nobody can sign again, or another link of this
+   *   version is in the log.
    */
-  actDigest(act: Act): string {
-    const numbers = [...act.numbers].sort((a, b) => a - b);
-    const held =
-      act.kind === "release" ? numbers.map((n) => this.#view.devices.get(n)?.directive?.version) : [];
-    const text = JSON.stringify([act.kind, act.level, act.reason, numbers, held]);
-    return toHex(this.options.crypto.sha256(utf8(text)).subarray(0, 8));
+  async installAuthority(link: Uint8Array, actor: string): Promise<void> {
+    await this.#turns.take(() => this.#install(link, actor));
+    await this.#finishOpenWork();
   }
 
   /** Appends a fact that needs no decision, such as a certificate for a gateway. */
-  async record(subject: string, actor: string, factFrom: (view: FleetView) => Fact): Promise<FleetEvent> {
-    const [event] = await this.#inTurn(() => this.#append(subject, actor, [factFrom(this.#view)]));
+  async record(
+    subject: string,
+    actor: string,
+    factFrom: (view: FleetView) => DecidedFact,
+  ): Promise<FleetEvent> {
+    const [event] = await this.#turns.take(() => this.#append(subject, actor, [factFrom(this.view)]));
     if (!event) throw new Error("one fact makes one event");
     return event;
   }
@@ -146,72 +170,94 @@ export class FleetService {
   }
 
   async close(): Promise<void> {
-    await this.#tail;
+    await this.#turns.idle();
     await this.options.log.close();
   }
 
-  /** Runs one after the other: each decision sees the result of the one before. */
-  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= MAX_WAITING)
-      throw new FleetError("overloaded", "too many requests wait; try again later");
-    this.#waiting++;
-    const turn = this.#tail.then(run).finally(() => this.#waiting--);
-    this.#tail = turn.catch(() => undefined);
-    return turn;
+  async #found(): Promise<void> {
+    const at = this.now();
+    const first = firstAuthority(this.options, at);
+    await this.#takeKeys([first]); // before anything is in the log: it would be the log of other keys
+    const { bytes, value } = first.authority;
+    const fact = { type: "fleet-created", name: value.name, signed: toBase64Url(bytes) } as const;
+    await this.#turns.take(() => this.#commit(FLEET_SUBJECT, [{ ...fact, at, actor: "fleet" }]));
+  }
+
+  async #install(link: Uint8Array, actor: string): Promise<void> {
+    const { chain } = this.#folded;
+    const next = nextAuthority(link, chain, this.options.crypto);
+    if (!next) return;
+    const use = await this.#choose([...chain, next]);
+    assertKeepsReleases(this.trust.authority.value, next.authority.value, use.keys);
+    const { version, terms } = next.authority.value;
+    const before = this.trust.authority.value.terms;
+    const [newDirectives, newTime] = [terms.directive !== before.directive, terms.time !== before.time];
+    const begun = { type: "authority-issued", version, newDirectives, newTime } as const;
+    const fact = { ...begun, signed: toBase64Url(link) };
+    await this.#append(FLEET_SUBJECT, actor, [fact], () => (this.#keys = use.keys));
+    await this.options.staged?.settle(use);
+  }
+
+  /** The keys that the newest Authority names, from now on. */
+  async #takeKeys(chain: readonly Trust[]): Promise<void> {
+    const use = await this.#choose(chain);
+    this.#keys = use.keys;
+    await this.options.staged?.settle(use);
+  }
+
+  async #choose(chain: readonly Trust[]): Promise<ReturnType<typeof keysInUse>> {
+    const authorities = chain.map(({ authority }) => authority.value);
+    return keysInUse(authorities, this.#keys, (await this.options.staged?.read()) ?? {});
   }
 
   async #decideOne(request: RegistryRequest, actor: string): Promise<Outcome> {
-    const decision = decide(this.#view, request, this.#context());
+    const view =
+      request.type === "certify" ? withoutDeadCertificates(this.view, request.number, this.trust) : this.view;
+    const decision = decide(view, request, this.context());
     if (!decision.accepted) return { refusal: decision.refusal };
     await this.#append(decision.subject, actor, decision.facts);
     return {};
   }
 
-  async #append(subject: string, actor: string, facts: readonly Fact[]): Promise<readonly FleetEvent[]> {
+  async #append(
+    subject: string,
+    actor: string,
+    facts: readonly DecidedFact[],
+    applied?: () => void,
+  ): Promise<readonly FleetEvent[]> {
     if (facts.length === 0) return [];
     const sealing = this.sealing();
     const events = facts.map((fact) => sealFact(fact, actor, sealing));
-    const position = await this.options.log.append(subject, events, this.#ends.get(subject) ?? 0);
-    this.#ends.set(subject, position);
-    for (const event of events) this.#view = apply(this.#view, event);
-    // Only now: a listener that fails leaves no decision half applied.
-    for (const event of events) for (const listener of this.#listeners) listener(event, position);
+    await this.#commit(subject, events, applied);
     return events;
   }
 
-  /** Carries out acts in force, device by device, then signs the ledger's new head. */
+  /** @param applied - called when the events are in the view, before anybody is told. */
+  async #commit(subject: string, events: readonly FleetEvent[], applied?: () => void): Promise<void> {
+    const position = await this.options.log.append(subject, events, this.#ends.get(subject) ?? 0);
+    this.#ends.set(subject, position);
+    for (const event of events) this.#folded = foldEvent(this.#folded, event, this.options.crypto);
+    applied?.();
+    // Only now: a listener that fails leaves no decision half applied.
+    for (const event of events) for (const listener of this.#listeners) listener(event, position);
+  }
+
+  /** Does what decisions leave to be done, device by device, then signs the ledger's new head. */
   async #finishOpenWork(): Promise<void> {
-    await this.#inTurn(async () => {
-      for (const work of openWork(this.#view)) await this.#decideOne(work, `act/${work.id}`);
-      const { epoch, beacon, denied } = this.#view;
-      if (beacon && beacon.version[1] === epoch) return;
-      const generations = [...this.#view.devices.values()].filter(
-        ({ lowestGeneration }) => lowestGeneration > 1,
-      );
-      const lowest = new Map(generations.map((device) => [device.number, device.lowestGeneration]));
-      const digest = toBase64Url(ledgerDigest(denied, lowest, this.options.crypto));
+    await this.#turns.take(async () => {
+      for (let work = this.#openWork(); work.length > 0; work = this.#openWork()) {
+        const before = this.#folded;
+        for (const one of work) await this.#decideOne(one, "id" in one ? `act/${one.id}` : "fleet");
+        if (this.#folded === before) throw new Error("there is work to do that nothing comes of");
+      }
+      if (!beaconDue(this.view, this.context())) return;
+      const { crypto } = this.options;
+      const digest = toBase64Url(contentDigest(wholeContent(this.view.ledger), crypto));
       await this.#decideOne({ type: "issue-beacon", digest }, "fleet");
     });
   }
 
-  #context(): Context {
-    const { version, terms } = this.trust.authority.value;
-    return { now: this.now(), policy: this.options.policy, authority: version, terms };
+  #openWork(): ReturnType<typeof openWork> {
+    return openWork(this.view, this.context());
   }
-}
-
-interface Folded {
-  view: FleetView;
-  ends: Map<string, Position>;
-}
-
-/** `apply` changes the maps inside a view, so each service starts with its own. */
-function freshView(): FleetView {
-  return {
-    ...EMPTY_VIEW,
-    devices: new Map(),
-    numberByHardware: new Map(),
-    acts: new Map(),
-    denied: new Set(),
-  };
 }

@@ -1,9 +1,12 @@
 /** What the events add up to: the one table that decisions look at. Rebuilt from the log at every start. */
-import type { Hold, Freed } from "../protocol/standing.js";
-import { addHold, liftHolds, standingOf } from "../protocol/standing.js";
 import { type HoldLevel, isDenied, type Level } from "../protocol/level.js";
+import type { Freed, Hold } from "../protocol/standing.js";
+import type { ActsDone } from "../protocol/vector.js";
 import { compareVersions, NO_VERSION, type Version } from "../protocol/version.js";
-import type { Act, Base64Url, EventOf, FleetEvent, HeldFact, KeyFact } from "./events.js";
+import { type AdvisoriesView, NO_ADVISORIES } from "./advisories.js";
+import type { Act, Base64Url, EventOf, HeldFact, KeyFact } from "./events.js";
+import type { Since } from "./held.js";
+import { emptyLedger, type LedgerHistory } from "./ledger-history.js";
 
 export interface DeviceView {
   readonly number: number;
@@ -12,23 +15,40 @@ export interface DeviceView {
   /** Of its IDevID. */
   readonly key: KeyFact;
   readonly birth: EventOf<"device-imported">;
+  /** What the fleet has decided, by documents about it and by advisories: the higher of the next two. */
   readonly level: Level;
+  readonly standing: Level;
+  readonly advised: HoldLevel;
+  /** Advisories that matched once and still count: ids, ascending. */
+  readonly latched: readonly number[];
   readonly holds: readonly Hold<HoldLevel>[];
   readonly freed?: Freed;
+  /** The newest of each, also of an earlier term. */
   readonly directive?: EventOf<"directive-issued">;
   readonly release?: EventOf<"release-issued">;
   /** The LDevID in use, newest last; the one before it counts until the newest was used. */
   readonly certificates: readonly EventOf<"certificate-issued">[];
   readonly lowestGeneration: number;
   readonly lease?: EventOf<"lease-issued">;
-  /** What the device last signed that it holds, and when. */
+  /** When a lease first asked for what the newest one asks for. */
+  readonly toldSince: Since;
+  /** What the device last signed that it holds, and when it first said so of each version in it. */
   readonly held?: HeldFact;
+  readonly heldSince: Since;
   readonly lastContactAt?: number;
+  /**
+   * How often each one-shot act is asked for in the present term of directives, and has to be said by its
+   * first document; and how often it was done: the most that the device ever signed for in this term.
+   */
+  readonly asked: ActsDone;
+  readonly done: ActsDone;
   /** Newest signed fleet time that the device has shown to know. */
   readonly heldTime: number;
   readonly receiptCounter: number;
   readonly alarms: readonly { readonly id: number; readonly kind: string; readonly at: number }[];
   readonly lastAlarmId: number;
+  /** Given to another owner for good; if its hardware comes back, it gets another number. */
+  readonly transferred?: EventOf<"device-transferred">;
 }
 
 export interface ActView {
@@ -36,12 +56,14 @@ export interface ActView {
   readonly act: Act;
   readonly requestedBy: string;
   readonly requestedAt: number;
-  /** Present when a second person has to approve, and until when they may. */
+  /** Present when more than one person is needed, and until when they may approve or sign. */
   readonly expiresAt?: number;
   readonly approvedBy?: string;
   readonly approvedAt?: number;
-  /** Devices whose directive or release was issued. */
+  /** Devices whose directive or release was issued, or that the advisory list or removal speaks of. */
   readonly done: ReadonlySet<number>;
+  /** Nothing is left to be done. */
+  readonly finished: boolean;
 }
 
 export interface FleetView {
@@ -51,149 +73,54 @@ export interface FleetView {
   readonly devices: ReadonlyMap<number, DeviceView>;
   readonly numberByHardware: ReadonlyMap<Base64Url, readonly number[]>;
   readonly acts: ReadonlyMap<string, ActView>;
-  /** Numbers at `isolate` or above, and how often that set or a lowest generation changed. */
+  readonly advisories: AdvisoriesView;
+  /** Devices below the level that advisories give to another number of their hardware. */
+  readonly laggards: ReadonlySet<number>;
+  /** Numbers at `isolate` or above, and those given away; `ledger` knows how that came. */
   readonly denied: ReadonlySet<number>;
+  readonly ledger: LedgerHistory;
+  /** How often something changed that the Beacon speaks of. */
   readonly epoch: number;
   readonly beacon?: EventOf<"beacon-issued">;
+  /** The links of the chain of Authorities, by version; each with its envelope. */
+  readonly authorities: ReadonlyMap<number, EventOf<"fleet-created" | "authority-issued">>;
+  /** Version of the Authority that began the present term of directives: counts of acts begin with it. */
+  readonly countsSince: number;
   readonly births: number;
   readonly lastBirth?: EventOf<"device-imported">;
-  /** Highest number of a holder that is no device, and the newest station's certificate. */
+  /** Highest number of a holder that is no device, the newest station's certificate, and all by number. */
   readonly holders: number;
   readonly station?: EventOf<"holder-certified">;
+  readonly stations: ReadonlyMap<number, EventOf<"holder-certified">>;
+  /** Chains of Authorities of earlier owners, by fleet id: envelopes. */
+  readonly owners: ReadonlyMap<Base64Url, readonly Base64Url[]>;
 }
 
-export const EMPTY_VIEW: FleetView = {
-  name: "",
-  lastAt: 0,
-  devices: new Map(),
-  numberByHardware: new Map(),
-  acts: new Map(),
-  denied: new Set(),
-  epoch: 0,
-  births: 0,
-  holders: 0,
-};
-
-/**
- * The view after one more event. Pure in effect: the maps inside are replaced in place for speed, so
- * the view passed in must not be used again.
- */
-export function apply(view: FleetView, event: FleetEvent): FleetView {
-  const next = { ...view, lastAt: Math.max(view.lastAt, event.at) };
-  switch (event.type) {
-    case "fleet-created":
-      return { ...next, name: event.name };
-    case "holder-certified":
-      return {
-        ...next,
-        holders: Math.max(next.holders, event.number),
-        ...(event.profile === "station" && { station: event }),
-      };
-    case "device-imported": {
-      const known = next.numberByHardware.get(event.hardwareId) ?? [];
-      put(next.numberByHardware, event.hardwareId, [...known, event.number]);
-      put(next.devices, event.number, importedDevice(event));
-      return { ...next, births: Math.max(next.births, event.index + 1), lastBirth: event };
-    }
-    case "beacon-issued":
-      return { ...next, beacon: event };
-    case "act-requested": {
-      const { id, act, expiresAt } = event;
-      const requested = { id, act, requestedBy: event.actor, requestedAt: event.at, done: new Set<number>() };
-      put(next.acts, id, expiresAt === undefined ? requested : { ...requested, expiresAt });
-      return next;
-    }
-    case "act-approved": {
-      const act = next.acts.get(event.id);
-      if (act) put(next.acts, event.id, { ...act, approvedBy: event.actor, approvedAt: event.at });
-      return next;
-    }
-    default: {
-      const before = next.devices.get(event.number);
-      if (!before) return next;
-      const after = applyToDevice(before, event);
-      put(next.devices, event.number, after);
-      if ("act" in event && event.act) markDone(next, event.act, event.number);
-      return { ...next, epoch: next.epoch + updateDenied(next, before, after) };
-    }
-  }
-}
-
-type DeviceEvent = EventOf<
-  | "certificate-issued"
-  | "directive-issued"
-  | "release-issued"
-  | "lease-issued"
-  | "receipt-received"
-  | "alarm-reported"
->;
-
-function applyToDevice(device: DeviceView, event: DeviceEvent): DeviceView {
-  switch (event.type) {
-    case "certificate-issued":
-      return { ...device, certificates: [...device.certificates.slice(-1), event], lastContactAt: event.at };
-    case "directive-issued": {
-      const holds = addHold(device.holds, event);
-      const level = standingOf(holds, device.freed);
-      return { ...device, holds, level, directive: event, lowestGeneration: event.lowestGeneration };
-    }
-    case "release-issued": {
-      const holds = liftHolds(device.holds, event.version);
-      const alarms = device.alarms.filter((alarm) => !event.clearedAlarms.includes(alarm.id));
-      return { ...device, holds, freed: event, alarms, release: event, level: standingOf(holds, event) };
-    }
-    case "lease-issued": {
-      const { held, at, key, time } = event;
-      const newest = device.certificates.at(-1);
-      const certificates = newest?.key.bytes === key ? [newest] : device.certificates;
-      const leased = { ...device, lease: event, certificates };
-      // An older sync that somebody repeats is answered, which harms nobody, but is no news of the device.
-      const news = time > device.heldTime || device.held === undefined;
-      return news ? { ...leased, held, heldTime: time, lastContactAt: at } : leased;
-    }
-    case "receipt-received":
-      return { ...device, held: event.held, receiptCounter: event.counter, lastContactAt: event.at };
-    case "alarm-reported": {
-      const alarms = [...device.alarms, { id: event.id, kind: event.kind, at: event.at }];
-      return { ...device, alarms, lastAlarmId: Math.max(device.lastAlarmId, event.id) };
-    }
-  }
-}
-
-function importedDevice(event: EventOf<"device-imported">): DeviceView {
-  const { number, hardwareId, model, key } = event;
+/** The view of an empty log. A new one for each fold: `apply` changes the maps inside. */
+export function emptyView(): FleetView {
   return {
-    number,
-    hardwareId,
-    model,
-    key,
-    birth: event,
-    level: "none",
-    holds: [],
-    certificates: [],
-    lowestGeneration: 1,
-    receiptCounter: 0,
-    heldTime: 0,
-    alarms: [],
-    lastAlarmId: 0,
+    name: "",
+    lastAt: 0,
+    devices: new Map(),
+    numberByHardware: new Map(),
+    acts: new Map(),
+    advisories: NO_ADVISORIES,
+    laggards: new Set(),
+    denied: new Set(),
+    ledger: emptyLedger(),
+    epoch: 0,
+    authorities: new Map(),
+    countsSince: 1,
+    births: 0,
+    holders: 0,
+    stations: new Map(),
+    owners: new Map(),
   };
 }
 
-/** 1 when the ledger's content changed, else 0. */
-function updateDenied(view: FleetView, before: DeviceView, after: DeviceView): 0 | 1 {
-  const denied = view.denied as Set<number>;
-  if (isDenied(after.level)) denied.add(after.number);
-  else denied.delete(after.number);
-  const moved = isDenied(before.level) !== isDenied(after.level);
-  return moved || before.lowestGeneration !== after.lowestGeneration ? 1 : 0;
-}
-
-function markDone(view: FleetView, id: string, number: number): void {
-  (view.acts.get(id)?.done as Set<number> | undefined)?.add(number);
-}
-
-function put<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): void {
-  (map as Map<K, V>).set(key, value);
+/** True when no peer may trust its certificates: it belongs into the denied set. */
+export function isOut({ level, transferred }: DeviceView): boolean {
+  return isDenied(level) || transferred !== undefined;
 }
 
 /** The newest directive's version, or [0, 0]. */
@@ -208,6 +135,21 @@ export function releaseVersion(device: DeviceView): Version {
 /** One counter numbers a device's directives and releases, so no two documents share a version. */
 export function nextVersion(device: DeviceView, term: number): Version {
   const [directive, release] = [directiveVersion(device), releaseVersion(device)];
-  const newest = compareVersions(directive, release) > 0 ? directive : release;
+  return versionAfter(compareVersions(directive, release) > 0 ? directive : release, term);
+}
+
+/** The next version of a document, in the term that the Authority names. */
+export function versionAfter(newest: Version, term: number): Version {
   return newest[0] === term ? [term, newest[1] + 1] : [term, 1];
+}
+
+/** A version counts only in the term that the Authority names; else there is none. */
+export function inTerm(version: Version | undefined, term: number): Version {
+  return version?.[0] === term ? version : NO_VERSION;
+}
+
+/** All numbers of the same hardware, this one too: standing belongs to the hardware (P7). */
+export function numbersOfHardware(view: FleetView, number: number): readonly number[] {
+  const hardwareId = view.devices.get(number)?.hardwareId;
+  return (hardwareId !== undefined && view.numberByHardware.get(hardwareId)) || [];
 }

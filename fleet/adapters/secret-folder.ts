@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { FILE_MODE, nodeDisk, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
+import { FILE_MODE, nodeDisk, removeFile, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { FleetError } from "../errors.js";
 
@@ -22,6 +22,20 @@ export async function createSecretFolder(folder: string, files: ReadonlyMap<stri
     await nodeDisk.rename(unfinished, folder);
     await nodeDisk.syncFolder(dirname(folder));
   });
+}
+
+/** Moves a file over another; durable once resolved. */
+export async function moveSecret(from: string, to: string): Promise<void> {
+  await onDisk(from, async () => {
+    await nodeDisk.rename(from, to);
+    await nodeDisk.syncFolder(dirname(to));
+    await nodeDisk.syncFolder(dirname(from));
+  });
+}
+
+/** Durable once resolved. */
+export async function removeSecret(path: string): Promise<void> {
+  await onDisk(path, () => removeFile(path));
 }
 
 /** Names in the folder, sorted, without those that begin with a dot; none when there is no folder. */

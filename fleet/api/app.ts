@@ -4,12 +4,18 @@ import { bodyLimit } from "hono/body-limit";
 import { toHex } from "../../protocol/bytes.js";
 import { LEVELS, type Level } from "../../protocol/level.js";
 import type { FleetService } from "../service.js";
+import { advisoryRoutes } from "./advisories.js";
 import { type ApiEnv, authenticate, type Tokens } from "./auth.js";
+import { authorityRoutes } from "./authority.js";
+import { bundleRoutes } from "./bundles.js";
 import { deviceRoutes } from "./devices.js";
 import { eventRoutes } from "./events.js";
+import { exposureRoutes } from "./exposure.js";
 import { type Timestamp, timestamp } from "./json.js";
+import { MAX_BUNDLE_BODY_BYTES, readOctets } from "./octets.js";
 import { Problem, problemResponse } from "./problem.js";
 import { quarantineRoutes } from "./quarantine.js";
+import { type Take, transferRoutes } from "./transfer.js";
 
 /** `GET /v1/fleet`. */
 interface FleetResource {
@@ -27,6 +33,8 @@ interface FleetResource {
 export interface ApiOptions {
   /** Carries the link of a factory station: a request in, the answer out. */
   readonly station?: (body: Uint8Array) => Promise<Uint8Array>;
+  /** Has the station draw up papers for a device that another owner gave. */
+  readonly take?: Take;
   /** Told of failures that are ours; the client only learns that there was one. */
   readonly report?: (error: unknown) => void;
 }
@@ -39,7 +47,7 @@ const OCTETS = "application/octet-stream";
 export function createApi(
   service: FleetService,
   tokens: Tokens,
-  { station, report = () => undefined }: ApiOptions = {},
+  { station, take, report = () => undefined }: ApiOptions = {},
 ): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.onError((error, c) => problemResponse(error, c, report));
@@ -53,25 +61,31 @@ export function createApi(
     c.header("Cache-Control", "no-store");
     await next();
   });
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
+  app.use("/v1/bundle", bodyBound(MAX_BUNDLE_BODY_BYTES));
+  app.route("/v1/bundle", bundleRoutes(service)); // before the bound of all other bodies, which is lower
+  app.use(bodyBound(MAX_BODY_BYTES));
   app.get("/v1/fleet", (c) => c.json(fleetResource(service)));
   app.route("/v1/devices", deviceRoutes(service));
   app.route("/v1/events", eventRoutes(service));
   app.route("/v1/quarantine", quarantineRoutes(service));
+  app.route("/v1/advisories", advisoryRoutes(service));
+  app.route("/v1/exposure", exposureRoutes(service));
+  app.route("/v1/authority", authorityRoutes(service));
+  app.route("/v1/transfers", transferRoutes(service, take));
   if (station) {
     app.post("/v1/station", async (c) => {
-      if (c.req.header("content-type") !== OCTETS) {
-        throw new Problem("wrong-media-type", `send Content-Type: ${OCTETS}`);
-      }
-      const answer = await station(new Uint8Array(await c.req.arrayBuffer()));
+      const answer = await station(await readOctets(c, OCTETS));
       return c.body(new Uint8Array(answer), 200, { "Content-Type": OCTETS });
     });
   }
   return app;
 }
 
-function tooLarge(): never {
-  throw new Problem("too-large", `a body has at most ${MAX_BODY_BYTES} bytes; split the request`);
+function bodyBound(maxSize: number) {
+  const onError = (): never => {
+    throw new Problem("too-large", `a body has at most ${maxSize} bytes; split the request`);
+  };
+  return bodyLimit({ maxSize, onError });
 }
 
 function fleetResource(service: FleetService): FleetResource {

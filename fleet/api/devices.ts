@@ -7,7 +7,7 @@ import type { FleetService } from "../service.js";
 import { type DeviceView, directiveVersion, releaseVersion } from "../view.js";
 import type { ApiEnv } from "./auth.js";
 import { decimal, readQuery } from "./input.js";
-import { hexOf, optionalTimestamp, type Timestamp, timestamp } from "./json.js";
+import { fleetIdIn, hexOf, optionalTimestamp, type Timestamp, timestamp } from "./json.js";
 import { pageOf, pageQuery } from "./page.js";
 import { Problem } from "./problem.js";
 
@@ -36,6 +36,8 @@ export interface DeviceResource {
   /** End of its newest LDevID. */
   readonly ldevidUntil?: Timestamp;
   readonly alarms: readonly { readonly id: number; readonly kind: string; readonly at: Timestamp }[];
+  /** Id of the fleet that it was given to, hex: here it gets nothing any more. */
+  readonly givenTo?: string;
 }
 
 export interface DeviceList {
@@ -83,6 +85,7 @@ export function knowsOf(device: DeviceView): Knows {
 function resourcesOf(device: DeviceView | undefined): readonly DeviceResource[] {
   if (!device) return [];
   const { number, hardwareId, model, birth, level, held, certificates, lastContactAt, alarms } = device;
+  const { transferred } = device;
   const resource: DeviceResource = {
     number,
     hardwareId: hexOf(hardwareId),
@@ -95,6 +98,7 @@ function resourcesOf(device: DeviceView | undefined): readonly DeviceResource[] 
     ...optionalTimestamp("lastContactAt", lastContactAt),
     ...optionalTimestamp("ldevidUntil", certificates.at(-1)?.notAfter),
     alarms: alarms.map(({ id, kind, at }) => ({ id, kind, at: timestamp(at) })),
+    ...(transferred && { givenTo: fleetIdIn(transferred.owner) }),
   };
   return [resource];
 }

@@ -6,12 +6,14 @@ import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { utf8 } from "../../protocol/bytes.js";
 import type { Level } from "../../protocol/level.js";
+import type { ActName } from "../../protocol/vector.js";
 import type { FleetEvent } from "../events.js";
 import type { Position } from "../ports.js";
 import type { FleetService } from "../service.js";
+import { aimOf } from "./acts.js";
 import type { ApiEnv } from "./auth.js";
 import { decimal, once, readQuery } from "./input.js";
-import { type Timestamp, timestamp } from "./json.js";
+import { fleetIdIn, type Timestamp, timestamp } from "./json.js";
 import { Problem } from "./problem.js";
 
 /** One line. What was signed, keys and nonces are not shown. */
@@ -29,6 +31,14 @@ export interface EventResource {
   readonly act?: string;
   /** How many devices the act names. */
   readonly devices?: number;
+  /** What an act is to have done once more; the rule of an advisory that it adds, or the id of one it ends. */
+  readonly count?: ActName;
+  readonly match?: string;
+  readonly advisory?: number;
+  /** Id of the fleet that a device is given to, hex. */
+  readonly owner?: string;
+  /** Version of an Authority. */
+  readonly authority?: number;
 }
 
 /** Streams open at one time. */
@@ -141,9 +151,14 @@ function detailOf(event: FleetEvent): Omit<EventResource, "position" | "type" | 
       return { number: event.number, reason: event.via };
     case "directive-issued":
     case "release-issued": {
-      const { number, level, reason, act } = event;
-      return act === undefined ? { number, level, reason } : { number, level, reason, act };
+      const { number, level, reason } = event;
+      return { number, level, reason, ...actOf(event) };
     }
+    case "advisories-issued":
+    case "advisories-removed":
+      return actOf(event);
+    case "authority-issued":
+      return { authority: event.version };
     case "lease-issued":
       return { number: event.number, level: event.required.level };
     case "receipt-received":
@@ -151,12 +166,21 @@ function detailOf(event: FleetEvent): Omit<EventResource, "position" | "type" | 
     case "alarm-reported":
       return { number: event.number, reason: event.kind };
     case "act-requested": {
-      const { level, reason, numbers } = event.act;
-      return { act: event.id, level, reason, devices: numbers.length };
+      const { reason, numbers } = event.act;
+      return { act: event.id, ...aimOf(event.act), reason, devices: numbers.length };
     }
     case "act-approved":
       return { act: event.id };
+    case "device-transferred": {
+      const { number, level, owner } = event;
+      return { number, level, owner: fleetIdIn(owner), ...actOf(event) };
+    }
+    case "owner-known":
     case "beacon-issued":
       return {};
   }
+}
+
+function actOf({ act }: { readonly act?: string }): Pick<EventResource, "act"> {
+  return act === undefined ? {} : { act };
 }

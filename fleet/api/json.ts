@@ -14,6 +14,11 @@ export function hexOf(bytes: Base64Url): string {
   return toHex(fromBase64Url(bytes));
 }
 
+/** A fleet's id, hex, from the hash of its first Authority: the id is where that begins. */
+export function fleetIdIn(owner: Base64Url): string {
+  return hexOf(owner).slice(0, 32);
+}
+
 /** `{ [name]: timestamp }`, or nothing for a time that is not known. */
 export function optionalTimestamp<K extends string>(name: K, seconds: number | undefined) {
   return (seconds === undefined ? {} : { [name]: timestamp(seconds) }) as { readonly [key in K]?: Timestamp };

@@ -1,7 +1,14 @@
-/** How a request to hold or lift devices looks on a terminal. */
+/** How an operator's act looks on a terminal: what it does, how far it has come, and what to do next. */
 import type { ActDevice } from "../api/act-progress.js";
-import type { ActResource } from "../api/quarantine.js";
-import { NOTHING, printRecord, printTable } from "./output.js";
+import type { ActResource } from "../api/acts.js";
+import { NOTHING, printJson, printLine, printRecord, printTable } from "./output.js";
+
+/** What a command that files an act ends with. */
+export function printFiled({ stdout, stderr }: NodeJS.Process, act: ActResource, json: boolean): void {
+  if (json) printJson(stdout, act);
+  else printAct(stdout, act);
+  printLine(stderr, nextStep(act));
+}
 
 export function printAct(stream: NodeJS.WriteStream, act: ActResource): void {
   const { waiting, issued, confirmed: known, superseded, devices } = act.progress;
@@ -48,6 +55,36 @@ export function actRow(act: ActResource): string[] {
   return [act.id, whatItDoes(act), act.state, ...counts, act.requestedBy, act.requestedAt, act.reason];
 }
 
-function whatItDoes({ kind, level }: ActResource): string {
-  return kind === "hold" ? `hold at ${level}` : `lift, leave at ${level}`;
+/** In a sentence, for stderr. */
+export function nextStep({ id, state }: ActResource): string {
+  switch (state) {
+    case "awaiting-approval":
+      return `not in force yet; someone else approves it: daymark quarantine approve ${id} --as approver`;
+    case "awaiting-signatures":
+      return (
+        "not in force yet; the keys for it are not on this server, their holders sign it: " +
+        `daymark release draft ${id} --out FILE`
+      );
+    case "expired":
+      return "it ran out and changes nothing more: ask for it again";
+    case "in-force":
+      return `see who knows: daymark quarantine status ${id}`;
+  }
+}
+
+function whatItDoes({ kind, level, count, match, advisory, owner }: ActResource): string {
+  switch (kind) {
+    case "hold":
+      return `hold at ${level}`;
+    case "release":
+      return `lift, leave at ${level}`;
+    case "count":
+      return `${count} once more`;
+    case "advise":
+      return `hold at ${level} all that match ${match}`;
+    case "unadvise":
+      return `end advisory ${advisory}`;
+    case "give":
+      return `give to fleet ${owner}`;
+  }
 }

@@ -6,7 +6,7 @@ export const numberParameter = {
 } as const;
 
 /** @throws RangeError */
-function deviceNumber(text: string): number {
+export function deviceNumber(text: string): number {
   const number = /^[0-9]{1,10}$/.test(text) ? Number(text) : 0;
   if (number < 1 || number > 0xffff_ffff) throw new RangeError("a device number is 1 to 4294967295");
   return number;

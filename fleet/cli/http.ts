@@ -2,11 +2,14 @@
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { createInterface } from "node:readline";
+import { BUNDLE_TYPE } from "../api/octets.js";
 import type { ProblemBody } from "../api/problem.js";
 import { CliError, EXIT, type ExitCode } from "./exit.js";
 
 /** How long a server may be silent before it counts as unreachable. Event streams may be silent for ever. */
 const TIMEOUT_MS = 30_000;
+/** The same while it takes a bundle: each item is synced to its disk, one after the other. */
+const BUNDLE_TIMEOUT_MS = 600_000;
 
 const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
   400: EXIT.usage,
@@ -31,12 +34,24 @@ export class FleetClient {
 
   /** @param path - with its query. @throws CliError */
   async get<T>(path: string): Promise<T> {
-    return JSON.parse(await this.#text(await this.#send("GET", path))) as T;
+    return JSON.parse(await textOf(await this.#send("GET", path))) as T;
+  }
+
+  /** A bundle, maybe empty. @throws CliError */
+  async getBundle(path: string): Promise<Uint8Array> {
+    return new Uint8Array(await bytesOf(await this.#send("GET", path)));
   }
 
   /** @throws CliError */
   async post<T>(path: string, body: object): Promise<T> {
-    return JSON.parse(await this.#text(await this.#send("POST", path, JSON.stringify(body)))) as T;
+    const bytes = Buffer.from(JSON.stringify(body));
+    return JSON.parse(await textOf(await this.#send("POST", path, { type: "application/json", bytes }))) as T;
+  }
+
+  /** @throws CliError */
+  async postBundle<T>(path: string, bytes: Uint8Array): Promise<T> {
+    const body = { type: BUNDLE_TYPE, bytes };
+    return JSON.parse(await textOf(await this.#send("POST", path, body, BUNDLE_TIMEOUT_MS))) as T;
   }
 
   /** Lines of JSON as they come, until the server ends the stream. @throws CliError */
@@ -53,33 +68,39 @@ export class FleetClient {
     }
   }
 
-  async #send(method: string, path: string, body?: string): Promise<IncomingMessage> {
+  async #send(
+    method: string,
+    path: string,
+    body?: { readonly type: string; readonly bytes: Uint8Array },
+    timeout: number = TIMEOUT_MS,
+  ): Promise<IncomingMessage> {
     const url = new URL(path, this.#base);
     const headers = {
       Authorization: `Bearer ${this.#token}`,
-      ...(body !== undefined && {
-        "Content-Type": "application/json",
-        "Content-Length": Buffer.byteLength(body),
-      }),
+      ...(body && { "Content-Type": body.type, "Content-Length": body.bytes.length }),
     };
     const send = url.protocol === "https:" ? requestHttps : requestHttp;
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = send(url, { method, headers, timeout: TIMEOUT_MS }, resolve);
+      const request = send(url, { method, headers, timeout }, resolve);
       request.on("timeout", () => request.destroy(new Error("no answer")));
       request.on("error", reject);
-      request.end(body);
+      request.end(body?.bytes);
     }).catch((cause: unknown) => {
       throw new CliError(EXIT.unreachable, `nobody answers at ${url.origin}; ${this.#advice}`, { cause });
     });
     if (response.statusCode !== undefined && response.statusCode < 300) return response;
-    throw problemOf(response.statusCode ?? 0, await this.#text(response));
+    throw problemOf(response.statusCode ?? 0, await textOf(response));
   }
+}
 
-  async #text(response: IncomingMessage): Promise<string> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks).toString("utf8");
-  }
+async function bytesOf(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  return (await bytesOf(response)).toString("utf8");
 }
 
 function problemOf(status: number, text: string): CliError {

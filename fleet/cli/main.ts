@@ -4,9 +4,17 @@ import { buildRouteMap } from "@stricli/core";
 import { deviceCommands as ownDeviceCommands } from "../../device/commands.js";
 import { voyageCommand } from "../../simulators/commands.js";
 import { runDaymark } from "./application.js";
+import { advisoryCommands } from "./commands/advisory.js";
+import { authorityCommands } from "./commands/authority.js";
+import { bundleCommands } from "./commands/bundle.js";
+import { caCommands } from "./commands/ca.js";
+import { deviceActCommands } from "./commands/device-acts.js";
 import { deviceCommands } from "./commands/device.js";
+import { envelopeCommands } from "./commands/envelope.js";
 import { quarantineCommands } from "./commands/quarantine.js";
+import { releaseCommands } from "./commands/release.js";
 import { serverRun } from "./commands/server.js";
+import { transferCommands } from "./commands/transfer.js";
 import { version } from "./commands/version.js";
 import { voyageFleet } from "./voyage-fleet.js";
 
@@ -19,12 +27,40 @@ const routes = {
     docs: { brief: "Run the fleet service" },
   }),
   device: buildRouteMap({
-    routes: { ...deviceCommands, ...ownDeviceCommands },
-    docs: { brief: "See devices; give one its birth, and run it" },
+    routes: { ...deviceCommands, ...deviceActCommands, ...ownDeviceCommands },
+    docs: { brief: "See devices, and have them do things; give one its birth, and run it" },
   }),
   quarantine: buildRouteMap({
     routes: quarantineCommands,
     docs: { brief: "Hold devices, and lift the holds" },
+  }),
+  advisory: buildRouteMap({
+    routes: advisoryCommands,
+    docs: { brief: "Hold all devices that match a rule, known or not yet" },
+  }),
+  release: buildRouteMap({
+    routes: releaseCommands,
+    docs: { brief: "Sign what only the release and transfer keys may say, on other machines" },
+  }),
+  bundle: buildRouteMap({
+    routes: bundleCommands,
+    docs: { brief: "Carry documents by file, where no network goes" },
+  }),
+  authority: buildRouteMap({
+    routes: authorityCommands,
+    docs: { brief: "See who may sign what, and put the next version in force" },
+  }),
+  transfer: buildRouteMap({
+    routes: transferCommands,
+    docs: { brief: "Give a device to another owner, or take one" },
+  }),
+  envelope: buildRouteMap({
+    routes: envelopeCommands,
+    docs: { brief: "Look at documents, and check who signed them" },
+  }),
+  ca: buildRouteMap({
+    routes: caCommands,
+    docs: { brief: "Found a fleet, and change who may sign what" },
   }),
   voyage: voyageCommand(
     voyageFleet(async (options) => (await import("../../broker/commands.js")).startGateway(options)),

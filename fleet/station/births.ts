@@ -3,14 +3,22 @@ import type { Trust } from "../../protocol/authority.js";
 import { BirthRecord } from "../../protocol/birth.js";
 import { toHex } from "../../protocol/bytes.js";
 import type { Crypto, Entropy, PublicKey, Signer } from "../../protocol/crypto.js";
-import { parseEnvelope, sealEnvelope } from "../../protocol/envelope.js";
+import { parseEnvelope } from "../../protocol/cose.js";
+import { sealEnvelope } from "../../protocol/envelope.js";
 import { Voucher } from "../../protocol/voucher.js";
 import { issueCertificate, newSerial, decodeCertificate } from "../../protocol/x509/certificate.js";
 import { NEVER_EXPIRES_SECONDS } from "../../protocol/x509/time.js";
 
+/** Links of the chain of Authorities in one grant: as many as the wire has room for. */
+export const MAX_GRANT_LINKS = 16;
+
 /** What a station works with. `certificate`: its own, DER. `factory`: the key that signs vouchers. */
 export interface StationIdentity {
   readonly trust: Trust;
+  /** Version 1 of the Authority, which names the fleet; absent while that is the one in `trust`. */
+  readonly founding?: Uint8Array;
+  /** Those after it, oldest first, as far as a grant has room: the device walks on from there by itself. */
+  readonly links?: readonly Uint8Array[];
   readonly certificate: Uint8Array;
   readonly station: Signer;
   readonly factory: Signer;
@@ -43,7 +51,20 @@ function serialNumberOf(hardwareId: Uint8Array): string {
 }
 
 export function drawUpPapers(birth: Birth, identity: StationIdentity): Papers {
-  const { trust, crypto, entropy, station, factory } = identity;
+  const { trust, crypto, factory } = identity;
+  const { hardwareId, publicKey, bornAt } = birth;
+  const deviceKey = crypto.sha256(publicKey.bytes);
+  const owner = crypto.sha256(parseEnvelope(foundingOf(identity)).payload);
+  const voucher = { hardwareId, deviceKey, index: 0, owner, level: "none", issuedAt: bornAt } as const;
+  return {
+    ...drawUpIdentity(birth, identity),
+    voucher: sealEnvelope(Voucher, voucher, factory, trust.fleetId, crypto),
+  };
+}
+
+/** Those of a device that has its voucher from the owner before. */
+export function drawUpIdentity(birth: Birth, identity: StationIdentity): Omit<Papers, "voucher"> {
+  const { trust, crypto, entropy, station } = identity;
   const { number, hardwareId, model, publicKey, index, bornAt } = birth;
   const { fleetId } = trust;
   const issuer = { name: decodeCertificate(identity.certificate).fields.subject, signer: station };
@@ -60,9 +81,6 @@ export function drawUpPapers(birth: Birth, identity: StationIdentity): Papers {
     issuer,
     crypto,
   );
-  const deviceKey = crypto.sha256(publicKey.bytes);
-  const owner = crypto.sha256(payloadOf(trust));
-  const voucher = { hardwareId, deviceKey, index: 0, owner, level: "none", issuedAt: bornAt } as const;
   const previous = birth.previous ? { previous: crypto.sha256(birth.previous) } : {};
   const record = {
     subject: number,
@@ -74,13 +92,10 @@ export function drawUpPapers(birth: Birth, identity: StationIdentity): Papers {
     bornAt,
     ...previous,
   };
-  return {
-    idevid,
-    voucher: sealEnvelope(Voucher, voucher, factory, fleetId, crypto),
-    record: sealEnvelope(BirthRecord, record, station, fleetId, crypto),
-  };
+  return { idevid, record: sealEnvelope(BirthRecord, record, station, fleetId, crypto) };
 }
 
-function payloadOf(trust: Trust): Uint8Array {
-  return parseEnvelope(trust.authority.bytes).payload;
+/** The Authority that a device begins with, and walks on from. */
+export function foundingOf({ founding, trust }: StationIdentity): Uint8Array {
+  return founding ?? trust.authority.bytes;
 }

@@ -4,17 +4,17 @@ import { fromBase64Url, toBase64Url } from "../events.js";
 import { openBirth } from "../edge.js";
 import { publicKeyOf } from "../sealing.js";
 import type { FleetService } from "../service.js";
-import type { StationIdentity } from "./births.js";
 import type { StationJournal } from "./station.js";
 
 /** First number of the block that this station gives out. */
 const FIRST_NUMBER = 1;
 
-export function fleetJournal(service: FleetService, identity: StationIdentity): StationJournal {
+export function fleetJournal(service: FleetService): StationJournal {
   return {
     find(hardwareId) {
-      const [number] = service.view.numberByHardware.get(toBase64Url(hardwareId)) ?? [];
-      const born = number === undefined ? undefined : service.view.devices.get(number)?.birth;
+      const numbers = service.view.numberByHardware.get(toBase64Url(hardwareId)) ?? [];
+      const births = numbers.flatMap((number) => service.view.devices.get(number)?.birth ?? []);
+      const born = births.find(({ origin }) => !origin); // one that another owner gave has papers of another kind
       if (!born) return undefined;
       return {
         number: born.number,
@@ -29,9 +29,9 @@ export function fleetJournal(service: FleetService, identity: StationIdentity): 
       const place = { number: FIRST_NUMBER + index, index };
       return lastBirth ? { ...place, previous: fromBase64Url(lastBirth.record) } : place;
     },
-    async append(_birth, papers) {
+    async append(_birth, papers, station) {
       const { crypto } = service.options;
-      const given = { ...papers, idevid: [papers.idevid, identity.certificate] };
+      const given = { ...papers, idevid: [papers.idevid, station] };
       const birth = openBirth(given, { trust: service.trust, crypto, now: service.now() });
       const { refusal } = await service.request({ type: "import", birth }, "station");
       if (refusal) throw new FleetError("conflict", refusal.text);

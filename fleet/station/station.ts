@@ -5,10 +5,11 @@
  */
 import { BirthChallenge, BirthGrant, BirthHello, BirthRequest, BirthStored } from "../../protocol/birth.js";
 import { equalBytes, toHex } from "../../protocol/bytes.js";
-import { looksSigned, openEnvelope, parseEnvelope } from "../../protocol/envelope.js";
+import { looksSigned, parseEnvelope } from "../../protocol/cose.js";
+import { openEnvelope } from "../../protocol/envelope.js";
 import { decodeFrame, encodeFrame } from "../../protocol/frame.js";
 import { FleetError } from "../errors.js";
-import { type Birth, drawUpPapers, type Papers, type StationIdentity } from "./births.js";
+import { type Birth, drawUpPapers, foundingOf, type Papers, type StationIdentity } from "./births.js";
 
 /** Where a station keeps its births. One writer. */
 export interface StationJournal {
@@ -16,23 +17,27 @@ export interface StationJournal {
   find(hardwareId: Uint8Array): (Papers & Pick<Birth, "publicKey" | "number">) | undefined;
   /** Number, place and previous record for the next birth. */
   next(): Pick<Birth, "number" | "index" | "previous">;
-  /** Durable once resolved. */
-  append(birth: Birth, papers: Papers): Promise<void>;
+  /** Durable once resolved. `station`: its certificate, DER, which issued the IDevID. */
+  append(birth: Birth, papers: Papers, station: Uint8Array): Promise<void>;
 }
+
+/** Number and place of a birth, and when it is. */
+export type Place = Pick<Birth, "number" | "index" | "previous" | "bornAt">;
 
 /** Challenges that wait for their answer; the oldest is dropped for a new one. */
 const MAX_OPEN_CHALLENGES = 1000;
 
 export class Station {
-  readonly #identity: StationIdentity;
+  readonly #identityNow: () => Promise<StationIdentity>;
   readonly #journal: StationJournal;
   /** Unix seconds. */
   readonly #now: () => number;
   readonly #open = new Map<string, BirthHello>();
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(identity: StationIdentity, journal: StationJournal, now: () => number) {
-    this.#identity = identity;
+  /** @param identity - asked for each message: keys and Authority may have changed since the last one. */
+  constructor(identity: () => Promise<StationIdentity>, journal: StationJournal, now: () => number) {
+    this.#identityNow = identity;
     this.#journal = journal;
     this.#now = now;
   }
@@ -47,22 +52,35 @@ export class Station {
     return turn;
   }
 
-  async #answer(message: Uint8Array): Promise<Uint8Array> {
-    if (!looksSigned(message)) return this.#challenge(decodeFrame(BirthHello, message));
-    if (parseEnvelope(message).type === BirthRequest.type) return this.#grant(message);
-    return this.#stored(message);
+  /**
+   * Whatever else gives out a number waits for its turn, as births do.
+   * @param run - is given the place of the next birth.
+   */
+  inTurn<T>(run: (identity: StationIdentity, next: Place) => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(async () =>
+      run(await this.#identityNow(), { ...this.#journal.next(), bornAt: this.#now() }),
+    );
+    this.#tail = turn.catch(() => undefined);
+    return turn;
   }
 
-  #challenge(hello: BirthHello): Uint8Array {
-    const nonce = this.#identity.entropy(16);
+  async #answer(message: Uint8Array): Promise<Uint8Array> {
+    const identity = await this.#identityNow();
+    if (!looksSigned(message)) return this.#challenge(decodeFrame(BirthHello, message), identity);
+    if (parseEnvelope(message).type === BirthRequest.type) return this.#grant(message, identity);
+    return this.#stored(message, identity);
+  }
+
+  #challenge(hello: BirthHello, { entropy, trust }: StationIdentity): Uint8Array {
+    const nonce = entropy(16);
     const oldest = this.#open.keys().next();
     if (this.#open.size >= MAX_OPEN_CHALLENGES && !oldest.done) this.#open.delete(oldest.value);
     this.#open.set(toHex(nonce), hello);
-    return encodeFrame(BirthChallenge, { nonce, fleetId: this.#identity.trust.fleetId });
+    return encodeFrame(BirthChallenge, { nonce, fleetId: trust.fleetId });
   }
 
-  async #grant(message: Uint8Array): Promise<Uint8Array> {
-    const { trust, crypto, certificate } = this.#identity;
+  async #grant(message: Uint8Array, identity: StationIdentity): Promise<Uint8Array> {
+    const { trust, crypto, certificate } = identity;
     const claimed = BirthRequest.decode(parseEnvelope(message).payload);
     // Signed by the key that it carries: proof that the device holds it.
     const { value } = openEnvelope(BirthRequest, message, [claimed.publicKey], trust.fleetId, crypto);
@@ -71,25 +89,28 @@ export class Station {
       throw new FleetError("conflict", "this request answers no open challenge; start again with a hello");
     }
     this.#open.delete(toHex(value.nonce));
-    const papers = await this.#papersFor(value);
+    const papers = await this.#papersFor(value, identity);
     const idevid = [papers.idevid, certificate];
-    return encodeFrame(BirthGrant, { ...papers, idevid, authority: trust.authority.bytes });
+    const links = identity.links?.length ? { links: identity.links } : {};
+    return encodeFrame(BirthGrant, { ...papers, idevid, authority: foundingOf(identity), ...links });
   }
 
-  async #papersFor({ hardwareId, model, publicKey }: BirthRequest): Promise<Papers> {
+  async #papersFor(
+    { hardwareId, model, publicKey }: BirthRequest,
+    identity: StationIdentity,
+  ): Promise<Papers> {
     const known = this.#journal.find(hardwareId);
     if (known) {
       if (equalBytes(known.publicKey.bytes, publicKey.bytes)) return known;
       throw new FleetError("conflict", `this hardware was born as number ${known.number} with another key`);
     }
     const birth = { hardwareId, model, publicKey, bornAt: this.#now(), ...this.#journal.next() };
-    const papers = drawUpPapers(birth, this.#identity);
-    await this.#journal.append(birth, papers);
+    const papers = drawUpPapers(birth, identity);
+    await this.#journal.append(birth, papers, identity.certificate);
     return papers;
   }
 
-  #stored(message: Uint8Array): Uint8Array {
-    const { trust, crypto } = this.#identity;
+  #stored(message: Uint8Array, { trust, crypto }: StationIdentity): Uint8Array {
     const claimed = BirthStored.decode(parseEnvelope(message).payload);
     const born = this.#journal.find(claimed.hardwareId);
     if (!born) throw new FleetError("not-found", "no device with this hardware id was born here");

@@ -160,10 +160,16 @@ function versionsText({ directive, release }: DocumentVersions): string {
   return `directive ${directive.join(".")}, release ${release.join(".")}`;
 }
 
-function lineOf({ position, at, type, actor, number, level, reason, act, devices }: EventResource): string {
+function lineOf({ position, at, type, actor, ...event }: EventResource): string {
+  const { number, level, reason, act, devices, count, match, advisory, authority, owner } = event;
   const about = [
     number !== undefined && `${type === "holder-certified" ? "holder" : "device"} ${number}`,
+    authority !== undefined && `version ${authority}`,
     level,
+    count,
+    match,
+    advisory !== undefined && `advisory ${advisory}`,
+    owner !== undefined && `fleet ${owner}`,
     devices !== undefined && `${devices} devices`,
     act !== undefined && `request ${act}`,
     reason !== undefined && `(${reason})`,

@@ -82,9 +82,10 @@ export function serverRun(startGateway: StartGateway) {
 
 async function serve(flags: RunFlags, startGateway: StartGateway, { process }: CliContext): Promise<void> {
   // Here and not above: other commands start without the database and the HTTP server.
-  const [{ openFleet, serveApi }, { embeddedStation }] = await Promise.all([
+  const [{ openFleet, serveApi }, { embeddedStation }, { takeDevice }] = await Promise.all([
     import("../../main.js"),
     import("../../station/embedded.js"),
+    import("../../transfers.js"),
   ]);
   const { stdout, stderr, env } = process;
   const asked = stopAsked(process);
@@ -111,6 +112,7 @@ async function serve(flags: RunFlags, startGateway: StartGateway, { process }: C
       port: flags.apiPort,
       mqtt,
       station: (message) => station.receive(message),
+      take: (order, actor) => takeDevice(fleet.service, station, order, actor),
       report: (error) => printLine(stderr, `API: ${errorText(error)}`),
     });
     open.push(api);

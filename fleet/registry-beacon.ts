@@ -1,0 +1,30 @@
+/** The head of the ledger: signed again whenever something changed that it speaks of. */
+import type { Base64Url } from "./events.js";
+import { accept, FLEET_SUBJECT } from "./refusal.js";
+import type { Context, Decision } from "./registry.js";
+import { type FleetView, inTerm } from "./view.js";
+
+/** `digest`: of the ledger as it is now, `contentDigest` of protocol/ledger/content.ts. */
+export interface BeaconRequest {
+  readonly type: "issue-beacon";
+  readonly digest: Base64Url;
+}
+
+/** No Beacon yet, or one of an earlier term or epoch. */
+export function beaconDue({ beacon, epoch }: FleetView, { terms }: Context): boolean {
+  return beacon?.version[0] !== terms.ledger || beacon.version[1] !== epoch;
+}
+
+export function decideBeacon(view: FleetView, { digest }: BeaconRequest, context: Context): Decision {
+  const { terms, authority } = context;
+  const { list, removal } = view.advisories;
+  return accept(FLEET_SUBJECT, {
+    type: "beacon-issued",
+    version: [terms.ledger, view.epoch],
+    denied: view.denied.size,
+    digest,
+    authority,
+    advisories: inTerm(list?.version, terms.advisory),
+    removals: inTerm(removal?.version, terms.advisory),
+  });
+}

@@ -1,0 +1,169 @@
+/**
+ * Documents that come signed: by a quorum whose keys are elsewhere, or by this fleet itself, which lost
+ * them when it was restored from an older backup. They count as on a device: only upwards in version, only
+ * in the term that the Authority names, and never two of one version (P3).
+ */
+import type { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
+import type { Approval } from "../protocol/approval.js";
+import { equalBytes, toHex } from "../protocol/bytes.js";
+import { parseEnvelope } from "../protocol/cose.js";
+import type { Directive } from "../protocol/directive.js";
+import { MAX_PREDICATE_TEXT } from "../protocol/predicate-text.js";
+import type { Release } from "../protocol/release.js";
+import { compareVersions, NO_VERSION, type Version } from "../protocol/version.js";
+import type { Voucher } from "../protocol/voucher.js";
+import { actDigest } from "./act-digest.js";
+import { releaseFact } from "./device-documents.js";
+import { type Base64Url, type DecidedFact, fromBase64Url } from "./events.js";
+import { accept, deviceSubject, FLEET_SUBJECT, refuse } from "./refusal.js";
+import type { Context, Decision } from "./registry.js";
+import { inForce, isRule, isSignedElsewhere, needsRelease, problemWithApproval } from "./registry-acts.js";
+import { decideLink } from "./registry-transfer.js";
+import { advisoryFactOf, directiveFactOf, releaseFactOf } from "./statements.js";
+import { type ActView, type DeviceView, directiveVersion, type FleetView, releaseVersion } from "./view.js";
+
+/** A document whose signatures were verified. `signed`: the envelope. */
+export type DocumentRequest = { readonly type: "document"; readonly signed: Base64Url } & (
+  | { readonly name: "directive"; readonly value: Directive }
+  | { readonly name: "release"; readonly value: Release }
+  | { readonly name: "advisory-list"; readonly value: AdvisoryList }
+  | { readonly name: "advisory-removal"; readonly value: AdvisoryRemoval }
+  | { readonly name: "approval"; readonly value: Approval }
+  | { readonly name: "voucher"; readonly value: Voucher }
+);
+
+/**
+ * How far a document may be ahead of the newest that this fleet knows. A stolen key could sign the highest
+ * number there is, and nothing could come after it but a new term.
+ */
+export const MAX_LEAP = 1_000_000;
+
+/** Accepted without facts: known already, or older than what is known. */
+export function decideDocument(view: FleetView, request: DocumentRequest, context: Context): Decision {
+  switch (request.name) {
+    case "directive":
+    case "release":
+      return decideDeviceDocument(view, request, context);
+    case "advisory-list":
+    case "advisory-removal":
+      return decideRules(view, request, context);
+    case "approval":
+      return decideQuorum(view, request, context);
+    case "voucher":
+      return decideLink(view, request, context);
+  }
+}
+
+type Named<Name extends DocumentRequest["name"]> = Extract<DocumentRequest, { readonly name: Name }>;
+
+function decideDeviceDocument(
+  view: FleetView,
+  request: Named<"directive" | "release">,
+  context: Context,
+): Decision {
+  const { name, value, signed } = request;
+  const device = view.devices.get(value.subject);
+  if (!device) return refuse("not-found", `there is no device ${value.subject}`);
+  const news = newsOf(value.version, signed, device[name], context.terms.directive);
+  const subject = deviceSubject(device.number);
+  if (news !== "newer") return news === "known" ? accept(subject) : refuse("conflict", news.problem);
+  const other = name === "directive" ? releaseVersion(device) : directiveVersion(device);
+  if (compareVersions(value.version, other) === 0)
+    return refuse(
+      "conflict",
+      `device ${device.number} got another document of this version: draw it up again`,
+    );
+  if (name === "directive") return accept(subject, { ...directiveFactOf(value), signed });
+  if (device.standing === "revoked" && value.level !== "revoked")
+    return refuse("conflict", `device ${device.number} is revoked for good`);
+  return accept(subject, { ...releaseFor(view, device, value, context), signed });
+}
+
+/** A release that an open act asked for carries out that act on its device. */
+function releaseFor(view: FleetView, device: DeviceView, value: Release, context: Context): DecidedFact {
+  const asked = [...view.acts.values()].find((act) => asksFor(act, device, value, context));
+  const fact = releaseFactOf(value, asked?.act.reason ?? "signed elsewhere");
+  return asked ? { ...fact, act: asked.id } : fact;
+}
+
+function asksFor(pending: ActView, device: DeviceView, value: Release, { now, terms }: Context): boolean {
+  const { act, done, finished, expiresAt = now } = pending;
+  if (finished || (!inForce(pending) && now > expiresAt)) return false;
+  if (!needsRelease(act) || isRule(act) || act.kind === "give") return false;
+  if (!act.numbers.includes(device.number) || done.has(device.number)) return false;
+  const { level, wipe } = releaseFact(device, act, pending.id, terms.directive);
+  return level === value.level && wipe === (value.wipe ?? 0);
+}
+
+function decideRules(
+  view: FleetView,
+  request: Named<"advisory-list" | "advisory-removal">,
+  { terms }: Context,
+): Decision {
+  const { name, value, signed } = request;
+  const { list, removal, active } = view.advisories;
+  const known = name === "advisory-list" ? list : removal;
+  const news = newsOf(value.version, signed, known, terms.advisory);
+  if (news !== "newer") return news === "known" ? accept(FLEET_SUBJECT) : refuse("conflict", news.problem);
+  if (name === "advisory-removal")
+    return accept(FLEET_SUBJECT, {
+      type: "advisories-removed",
+      version: value.version,
+      ids: value.ids,
+      signed,
+    });
+  const fact = advisoryFactOf(value);
+  for (const { id, match, level } of fact.entries) {
+    if (match.length > MAX_PREDICATE_TEXT)
+      return refuse(
+        "bad-request",
+        `written out, advisory ${id} has more than ${MAX_PREDICATE_TEXT} characters`,
+      );
+    const ours = active.find((entry) => entry.id === id);
+    if (ours && (ours.match !== match || ours.level !== level))
+      return refuse("conflict", `advisory ${id} says something else here`);
+  }
+  return accept(FLEET_SUBJECT, { ...fact, signed });
+}
+
+/** The quorum's approval stands for that of a second operator. */
+function decideQuorum(view: FleetView, { value, signed }: Named<"approval">, context: Context): Decision {
+  const id = toHex(value.act);
+  const pending = view.acts.get(id);
+  if (!pending) return refuse("not-found", `there is no request ${id}`);
+  const subject = `act/${id}`;
+  if (pending.approvedBy !== undefined) return accept(subject);
+  if (isSignedElsewhere(pending.act, context))
+    return refuse("conflict", `request ${id} needs a signed document, not an approval`);
+  const problem = problemWithApproval(view, pending, context);
+  if (problem) return refuse("conflict", problem);
+  if (context.now > value.expiresAt) return refuse("conflict", "this approval ran out; sign another");
+  if (!equalBytes(value.digest, actDigest(view, pending.act, context.crypto)))
+    return refuse("conflict", "this approval is for another set of devices");
+  return accept(subject, { type: "act-approved", id, digest: toHex(value.digest), signed });
+}
+
+type News = "newer" | "known" | { readonly problem: string };
+
+function newsOf(
+  version: Version,
+  signed: Base64Url,
+  newest: { readonly version: Version; readonly signed?: Base64Url } | undefined,
+  term: number,
+): News {
+  if (version[0] > term) return { problem: "it is of a later term: bring the Authority first" };
+  const order = compareVersions(version, newest?.version ?? NO_VERSION);
+  if (version[0] < term || order < 0) return "known";
+  if (order === 0) {
+    const same = newest?.signed !== undefined && samePayload(newest.signed, signed);
+    return same ? "known" : { problem: "same version, other content: a fork; nothing was changed" };
+  }
+  const newestN = newest?.version[0] === term ? newest.version[1] : 0;
+  if (version[1] - newestN > MAX_LEAP)
+    return { problem: "it is far ahead of all that this fleet issued: raise the term of its kind" };
+  return "newer";
+}
+
+function samePayload(a: Base64Url, b: Base64Url): boolean {
+  return equalBytes(parseEnvelope(fromBase64Url(a)).payload, parseEnvelope(fromBase64Url(b)).payload);
+}

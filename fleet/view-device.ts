@@ -1,0 +1,103 @@
+/** What an event about one device does to that device. */
+import { higherLevel, type HoldLevel, type Level } from "../protocol/level.js";
+import { addHold, type Freed, type Hold, liftHolds, standingOf } from "../protocol/standing.js";
+import { compareVersions, NO_VERSION } from "../protocol/version.js";
+import type { ActName } from "../protocol/vector.js";
+import type { EventOf, HeldFact } from "./events.js";
+import { doneSince, mostDone, NEVER, sinceAfter } from "./held.js";
+import type { DeviceView } from "./view.js";
+
+export type DeviceEvent = EventOf<
+  | "certificate-issued"
+  | "directive-issued"
+  | "release-issued"
+  | "lease-issued"
+  | "receipt-received"
+  | "alarm-reported"
+>;
+
+/** A device of which nothing is known but its birth. */
+export function importedDevice(event: EventOf<"device-imported">): DeviceView {
+  const { number, hardwareId, model, key } = event;
+  return {
+    number,
+    hardwareId,
+    model,
+    key,
+    birth: event,
+    level: "none",
+    standing: "none",
+    advised: "none",
+    latched: [],
+    holds: [],
+    certificates: [],
+    lowestGeneration: 1,
+    toldSince: NEVER,
+    heldSince: NEVER,
+    asked: {},
+    done: {},
+    receiptCounter: 0,
+    heldTime: 0,
+    alarms: [],
+    lastAlarmId: 0,
+  };
+}
+
+/** @param countsSince - as in the view. */
+export function applyToDevice(device: DeviceView, event: DeviceEvent, countsSince: number): DeviceView {
+  switch (event.type) {
+    case "certificate-issued":
+      return { ...device, certificates: [...device.certificates.slice(-1), event], lastContactAt: event.at };
+    case "directive-issued": {
+      // One that was lost and comes back late may have been lifted in the meantime.
+      const lifted = compareVersions(event.version, device.freed?.version ?? NO_VERSION) < 0;
+      const holds = lifted ? device.holds : addHold(device.holds, event);
+      const lowestGeneration = Math.max(device.lowestGeneration, event.lowestGeneration);
+      const asked = { ...event.counts, ...(device.asked.wipe && { wipe: device.asked.wipe }) };
+      return standing({ ...device, directive: event, lowestGeneration, asked }, holds, device.freed);
+    }
+    case "release-issued": {
+      const alarms = device.alarms.filter((alarm) => !event.clearedAlarms.includes(alarm.id));
+      const { wipe: _before, ...others } = device.asked;
+      const asked = { ...others, ...(event.wipe > 0 && { wipe: event.wipe }) };
+      const released = { ...device, release: event, alarms, asked };
+      return standing(released, liftHolds(device.holds, event.version), event);
+    }
+    case "lease-issued": {
+      const { held, at, key, time, required } = event;
+      const newest = device.certificates.at(-1);
+      const certificates = newest?.key.bytes === key ? [newest] : device.certificates;
+      const toldSince = sinceAfter(device.toldSince, device.lease?.required, required, at);
+      const leased = { ...device, lease: event, certificates, toldSince };
+      // An older sync that somebody repeats is answered, which harms nobody, but is no news of the device.
+      const news = time > device.heldTime || device.held === undefined;
+      return news ? { ...heard(leased, held, at, countsSince), heldTime: time } : leased;
+    }
+    case "receipt-received":
+      return { ...heard(device, event.held, event.at, countsSince), receiptCounter: event.counter };
+    case "alarm-reported": {
+      const alarms = [...device.alarms, { id: event.id, kind: event.kind, at: event.at }];
+      return { ...device, alarms, lastAlarmId: Math.max(device.lastAlarmId, event.id) };
+    }
+  }
+}
+
+function standing(device: DeviceView, holds: readonly Hold<HoldLevel>[], freed?: Freed): DeviceView {
+  const level = standingOf(holds, freed);
+  const after = { ...device, holds, standing: level, level: higherLevel<Level>(level, device.advised) };
+  return freed ? { ...after, freed } : after;
+}
+
+/** What it signed that it holds. */
+function heard(device: DeviceView, held: HeldFact, at: number, countsSince: number): DeviceView {
+  const heldSince = sinceAfter(device.heldSince, device.held, held, at);
+  const done = mostDone(device.done, doneSince(held, countsSince));
+  return { ...device, held, heldSince, done, lastContactAt: at };
+}
+
+/** In a new term of directives: what was asked for before it, and has no receipt, is asked for once. */
+export function countedAnew(device: DeviceView): DeviceView {
+  const { asked, done } = device;
+  const owed = (Object.keys(asked) as ActName[]).filter((name) => (asked[name] ?? 0) > (done[name] ?? 0));
+  return { ...device, asked: Object.fromEntries(owed.map((name) => [name, 1])), done: {} };
+}
