@@ -5,10 +5,20 @@ set -euo pipefail
 # Debian keeps some programs where an ordinary user's PATH does not look.
 PATH="$PATH:/usr/sbin:/sbin"
 
+# The peers in Python run in Debian's own, whatever else stands earlier in PATH.
+has_module() {
+  /usr/bin/python3 -c "import $1" 2>/dev/null
+}
+
 missing() {
   command -v openssl >/dev/null || echo openssl
   command -v mosquitto >/dev/null || echo mosquitto
   command -v mosquitto_pub >/dev/null && command -v mosquitto_sub >/dev/null || echo mosquitto-clients
+  [ -x /usr/bin/python3 ] || echo python3
+  has_module cbor2 || echo python3-cbor2
+  has_module cryptography || echo python3-cryptography
+  command -v gcc >/dev/null || echo gcc
+  [ -e /usr/include/stdio.h ] || echo libc6-dev
 }
 
 mapfile -t packages < <(missing)

@@ -7,7 +7,8 @@ import { toHex } from "../../protocol/bytes.js";
 import { decodeFrame } from "../../protocol/frame.js";
 import { RoleNotice } from "../../protocol/notice.js";
 import { type Topics, topicsOf } from "../../protocol/topics.js";
-import { type Aboard, Harbor, until } from "../stories/harbor.js";
+import type { Aboard } from "../stories/aboard.js";
+import { Harbor, until } from "../stories/harbor.js";
 import { mosquitto, type Outcome, Wallet } from "./mosquitto.js";
 
 const OTHER = 4711;
@@ -124,7 +125,11 @@ describe("with its LDevID", () => {
     for (const filter of [topics.down(camera.number), topics.all, `${app}#`, `${app}settings`]) {
       expect([filter, await granted(asCamera, filter)]).toEqual([filter, "1"]);
     }
-    expect(await roleOf(asCamera, topics.down(camera.number))).toEqual({ role: "device", reason: "ok" });
+    expect(await roleOf(asCamera, topics.down(camera.number))).toEqual({
+      role: "device",
+      reason: "ok",
+      authority: 1,
+    });
   });
 
   test("it gets the retained Beacon, byte for byte", async () => {
@@ -213,6 +218,7 @@ describe("with less than an LDevID that counts", () => {
     expect(await roleOf(stranger, topics.lobbyDown("stranger"))).toEqual({
       role: "lobby",
       reason: "no-certificate",
+      authority: 1,
     });
     for (const filter of [
       topics.all,
@@ -239,7 +245,7 @@ describe("with less than an LDevID that counts", () => {
     ] as const) {
       const pledge = await withIdevid(aboard);
       const { number } = aboard;
-      expect(await roleOf(pledge, topics.down(number))).toEqual({ role: "pledge", reason });
+      expect(await roleOf(pledge, topics.down(number))).toEqual({ role: "pledge", reason, authority: 1 });
       expect(await subscribe(pledge, topics.all)).toMatchObject(denied);
       expect(await subscribe(pledge, `app/${number}/#`)).toMatchObject(denied);
       expect(await publish(pledge, `app/${number}/x`, "early")).toMatchObject(lost);
@@ -256,6 +262,7 @@ describe("with less than an LDevID that counts", () => {
       expect(await roleOf(who, topics.lobbyDown("foreign"))).toEqual({
         role: "lobby",
         reason: "bad-certificate",
+        authority: 1,
       });
       expect(await publish(who, `app/${foreign.number}/x`, "x")).toMatchObject(lost);
     } finally {
@@ -272,7 +279,11 @@ describe("with less than an LDevID that counts", () => {
       const own = topics.app(held.number);
       expect(await publish(who, `${own}x`, "before")).toMatchObject({ exitCode: 0 });
       await harbor.hold([held.number], level);
-      expect(await roleOf(who, topics.down(held.number))).toEqual({ role: "held", reason: "quarantined" });
+      expect(await roleOf(who, topics.down(held.number))).toEqual({
+        role: "held",
+        reason: "quarantined",
+        authority: 1,
+      });
       expect(await granted(who, topics.all)).toBe("1");
       expect(await subscribe(who, `${own}#`)).toMatchObject(denied);
       expect(await publish(who, `${own}x`, "held")).toMatchObject(lost);
@@ -286,7 +297,11 @@ describe("with less than an LDevID that counts", () => {
     const revoked = await enrolled();
     const who = await withLdevid(revoked);
     await harbor.hold([revoked.number], "revoked");
-    expect(await roleOf(who, topics.down(revoked.number))).toEqual({ role: "held", reason: "revoked" });
+    expect(await roleOf(who, topics.down(revoked.number))).toEqual({
+      role: "held",
+      reason: "revoked",
+      authority: 1,
+    });
     expect(await publish(who, `${topics.app(revoked.number)}x`, "x")).toMatchObject(lost);
     expect(await seen()).toEqual([]);
   });

@@ -162,7 +162,7 @@ function badPayload({ seal }: Forge): readonly Bad[] {
     ["payload is empty", seal({ payload: new Uint8Array() }), "malformed"],
     ["payload is an array", seal({ payload: cbor([1, 2]) }), "malformed"],
     ["payload out of order", seal({ payload: fromHex("a202000101") }), "malformed"],
-    ["payload of a later version: a new key", seal({ payload: payloadWith(7, 1) }), "unknown-key"],
+    ["payload of a later version: a new key", seal({ payload: payloadWith(12, 1) }), "unknown-key"],
     ["payload of a later version: a new level", seal({ payload: payloadWith(3, 5) }), "out-of-range"],
   ];
 }

@@ -6,6 +6,7 @@ import { nobleCrypto } from "../../protocol/adapters/noble-crypto.js";
 import { utf8 } from "../../protocol/bytes.js";
 import type { Algorithm } from "../../protocol/crypto.js";
 import type { PLAIN_MESSAGES, SIGNED_MESSAGES } from "../../protocol/messages.js";
+import { parsePredicate } from "../../protocol/predicate-text.js";
 import type { TypeOf } from "../../protocol/schema.js";
 import { testSigner } from "../x509/helpers.js";
 
@@ -45,6 +46,12 @@ const holds = {
   release: { version: [1, 6], hash: hash("release") },
   level: "observe",
 } as const;
+const holdsAll = {
+  ...holds,
+  advisories: { version: [1, 3], hash: hash("advisories") },
+  removals: { version: [1, 2], hash: hash("removals") },
+  done: { rekey: 2, reboot: 1, attest: 4, wipe: 1 },
+} as const;
 const holdsNothing = { authority: { version: 1, hash: hash("authority") }, level: "none" } as const;
 const request = {
   subject: 4711,
@@ -59,7 +66,7 @@ export const examples: Examples = {
       version: 1,
       name: "",
       roles: [{ role: "root", threshold: 1, keys: [key("Ed25519", "root")] }],
-      terms: { directive: 1, ledger: 1, time: 1 },
+      terms: { directive: 1, advisory: 1, ledger: 1, time: 1, timeBase: 0 },
       anchors: [der("root")],
       issuers: [{ purpose: "device", certificate: der("device CA") }],
       freshness: [],
@@ -70,8 +77,9 @@ export const examples: Examples = {
       roles: [
         { role: "root", threshold: 2, keys: [key("ES256", "root 1"), key("Ed25519", "root 2")] },
         { role: "hold", threshold: 1, keys: [key("ES256", "hold")] },
+        { role: "transfer", threshold: 1, keys: [key("ES256", "transfer")] },
       ],
-      terms: { directive: 1, ledger: 2, time: 1 },
+      terms: { directive: 1, advisory: 1, ledger: 2, time: 1, timeBase: NOW },
       anchors: [der("root")],
       issuers: [
         { purpose: "factory", certificate: der("factory CA") },
@@ -86,12 +94,22 @@ export const examples: Examples = {
     },
   },
   beacon: {
-    usual: { version: [1, 41], denied: 3, digest: filled("ledger", 32), authority: 1, issuedAt: NOW },
+    usual: {
+      version: [1, 41],
+      denied: 3,
+      digest: filled("ledger", 32),
+      authority: 1,
+      advisories: [1, 3],
+      removals: [0, 0],
+      issuedAt: NOW,
+    },
     most: {
       version: [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
       denied: 0xffff_ffff,
       digest: filled("ledger", 32),
       authority: Number.MAX_SAFE_INTEGER,
+      advisories: [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+      removals: [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
       issuedAt: Number.MAX_SAFE_INTEGER,
     },
   },
@@ -112,6 +130,17 @@ export const examples: Examples = {
       lowestGeneration: 1,
       issuedAt: NOW,
     },
+    "one-shot acts": {
+      subject: 4711,
+      version: [1, 9],
+      level: "none",
+      reason: "new keys after the update",
+      lowestGeneration: 1,
+      issuedAt: NOW,
+      rekey: 3,
+      reboot: 1,
+      attest: 2,
+    },
     "after 2038": {
       subject: 0xffff_ffff,
       version: [1, 0x8000_0000],
@@ -128,6 +157,7 @@ export const examples: Examples = {
       version: [1, 9],
       level: "observe",
       clearedAlarms: [1, 2],
+      wipe: 1,
       issuedAt: NOW,
     },
     final: { subject: 4711, version: [1, 10], level: "revoked", issuedAt: NOW },
@@ -139,7 +169,15 @@ export const examples: Examples = {
       time: [1, NOW],
       goodUntil: NOW + 7 * DAY,
       nextSyncSeconds: DAY,
-      required: { authority: 1, ledger: [0, 0], directive: [1, 1], release: [0, 0], level: "none" },
+      required: {
+        authority: 1,
+        ledger: [0, 0],
+        advisories: [0, 0],
+        removals: [0, 0],
+        directive: [1, 1],
+        release: [0, 0],
+        level: "none",
+      },
     },
     usual: {
       subject: 4711,
@@ -147,9 +185,36 @@ export const examples: Examples = {
       time: [1, NOW],
       goodUntil: NOW + 7 * DAY,
       nextSyncSeconds: DAY,
-      required: { authority: 1, ledger: [1, 41], directive: [1, 7], release: [1, 8], level: "none" },
+      required: {
+        authority: 1,
+        ledger: [1, 41],
+        advisories: [1, 3],
+        removals: [1, 2],
+        directive: [1, 7],
+        release: [1, 8],
+        level: "none",
+      },
+      done: { rekey: 3, wipe: 1 },
     },
   },
+  "advisory-list": {
+    empty: { version: [1, 1], entries: [], issuedAt: NOW },
+    usual: {
+      version: [1, 3],
+      entries: [
+        { id: 1, match: parsePredicate("everything"), level: "observe", reason: "" },
+        {
+          id: 4,
+          match: parsePredicate('model in {"camera mk2", "camera mk3"} and not firmware = "2.4.1"'),
+          level: "isolate",
+          reason: "CVE in the boot loader",
+        },
+      ],
+      issuedAt: NOW,
+    },
+  },
+  "advisory-removal": { usual: { version: [1, 2], ids: [2, 3], issuedAt: NOW } },
+  approval: { usual: { act: filled("act", 8), digest: filled("act", 32), expiresAt: NOW + DAY } },
   voucher: {
     usual: {
       hardwareId,
@@ -157,6 +222,15 @@ export const examples: Examples = {
       index: 0,
       owner: filled("authority 1", 32),
       level: "none",
+      issuedAt: NOW,
+    },
+    full: {
+      hardwareId,
+      deviceKey: filled("device key", 32),
+      index: 1,
+      previous: filled("link 0", 32),
+      owner: filled("authority of the next owner", 32),
+      level: "restrict",
       issuedAt: NOW,
     },
   },
@@ -204,7 +278,7 @@ export const examples: Examples = {
     full: {
       subject: 4711,
       nonce,
-      holds,
+      holds: holdsAll,
       maxReplyBytes: 65_536,
       alarms: [
         { id: 1, kind: "rollback" },
@@ -212,10 +286,11 @@ export const examples: Examples = {
       ],
       health: { uptimeSeconds: 60, heldBack: 12, firmware: "2.4.1" },
       time: 1_795_302_000,
+      maxPartBytes: 1_024,
     },
   },
   receipt: {
-    usual: { subject: 4711, counter: 3, holds },
+    full: { subject: 4711, counter: 3, holds: holdsAll },
     first: { subject: 4711, counter: 1, holds: holdsNothing },
   },
   "birth-request": {
@@ -234,17 +309,35 @@ export const examples: Examples = {
   "sync-reply": {
     "nothing new": { nonce, lease: sealed("lease"), documents: [] },
     "no lease": { nonce, documents: [sealed("directive")] },
-    full: { nonce, lease: sealed("lease"), documents: [sealed("directive"), sealed("release")] },
+    full: {
+      nonce,
+      lease: sealed("lease"),
+      documents: [sealed("directive"), sealed("release")],
+      ledger: { from: [1, 40], to: [1, 41], size: 24, offset: 0, bytes: filled("change", 24) },
+    },
   },
   error: {
     least: { code: "malformed" },
     usual: { nonce, code: "pending-import", retryAfterSeconds: 600, text: "this birth was not imported yet" },
   },
   "role-notice": {
-    least: { role: "lobby", reason: "ok" },
-    usual: { role: "held", reason: "quarantined" },
+    least: { role: "lobby", reason: "ok", authority: 1 },
+    usual: { role: "held", reason: "quarantined", authority: 13 },
   },
   "time-request": { usual: { nonce } },
+  "authority-request": { usual: { version: 1, maxReplyBytes: 16_384 } },
+  "authority-reply": {
+    "nothing new": { newest: 1, links: [] },
+    usual: { newest: 3, links: [sealed("authority 2"), sealed("authority 3")] },
+  },
+  "ledger-part": {
+    whole: { to: [1, 41], size: 24, offset: 0, bytes: filled("ledger", 24) },
+    full: { from: [1, 40], to: [1, 41], size: 2_000, offset: 1_024, bytes: filled("change", 64) },
+  },
+  "ledger-request": {
+    whole: { to: [1, 41], offset: 0, maxPartBytes: 16_384 },
+    full: { from: [1, 40], to: [1, 41], offset: 1_024, maxPartBytes: 1_024 },
+  },
   "birth-hello": { usual: { hardwareId, model, algorithm: "ES256" } },
   "birth-challenge": { usual: { nonce, fleetId: filled("fleet", 16) } },
   "birth-grant": {
@@ -254,5 +347,17 @@ export const examples: Examples = {
       voucher: sealed("voucher"),
       record: sealed("birth record"),
     },
+    full: {
+      idevid: [der("idevid"), der("station")],
+      authority: sealed("authority"),
+      voucher: sealed("voucher"),
+      record: sealed("birth record"),
+      links: [sealed("authority 2")],
+    },
   },
+  "peer-hello": {
+    least: { number: 4711, holds: holdsNothing },
+    full: { number: 4712, holds: holdsAll, maxBytes: 16_384 },
+  },
+  "peer-end": { usual: { part: "documents", items: 3 }, receipts: { part: "receipts", items: 1 } },
 };

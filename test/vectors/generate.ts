@@ -7,10 +7,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Cddl, parseCddl } from "../cddl/cddl.js";
+import { chainVectors } from "./chain-vectors.js";
 import { envelopeVectors } from "./envelope-vectors.js";
 import { frameVectors } from "./frame-vectors.js";
 import { vectorFile } from "./json.js";
+import { ledgerVectors } from "./ledger-vectors.js";
 import { MESSAGES, messageVectors } from "./message-vectors.js";
+import { quorumVectors } from "./quorum-vectors.js";
 import { strictVectors } from "./strict-vectors.js";
 
 export function readDaymarkCddl(): Cddl {
@@ -24,6 +27,9 @@ export function vectorFiles(): ReadonlyMap<string, string> {
     ["strict.json", vectorFile(strictVectors())],
     ["frame.json", vectorFile(frameVectors())],
     ["envelope.json", vectorFile(envelopeVectors())],
+    ["ledger-coding.json", vectorFile(ledgerVectors())],
+    ["quorum.json", vectorFile(quorumVectors())],
+    ["authority-chain.json", vectorFile(chainVectors())],
     ...MESSAGES.map(
       (message) => [`${message.name}.json`, vectorFile(messageVectors(cddl, message))] as const,
     ),

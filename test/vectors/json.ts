@@ -27,6 +27,8 @@ export interface EnvelopeVector extends Vector {
   /** Opened as this message. */
   readonly message: string;
   readonly fleetId: { readonly hex: string };
+  /** How many of the keys must have signed; absent: one. */
+  readonly threshold?: number;
   /** The keys that may sign it. */
   readonly keys: readonly { readonly algorithm: Algorithm; readonly publicKey: { readonly hex: string } }[];
   /** In good ones: the private half of the key that signed, made for these vectors. */

@@ -2,6 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { nobleCrypto } from "../../protocol/adapters/noble-crypto.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import type { Trust } from "../../protocol/authority.js";
+import { openFirstAuthority, openNextAuthority } from "../../protocol/authority-chain.js";
+import { splitBundle } from "../../protocol/bundle.js";
 import { fromHex, toHex } from "../../protocol/bytes.js";
 import { decodeCbor, encodeCbor } from "../../protocol/codec.js";
 import type { Crypto } from "../../protocol/crypto.js";
@@ -95,7 +98,7 @@ describe.each(rows(MESSAGES))("vectors of %s:", (_name, message) => {
       expect(toHex(message.encode(fromJson(want as never))), name).toBe(hex);
   });
   test("is good where protocol/daymark.cddl says so", () => {
-    const points = (name: string) => name.startsWith("public key: "); // CDDL knows no curves
+    const points = (name: string) => /^public key: |beyond CDDL: /.test(name); // it knows no curves, no order
     for (const { name, hex, want } of vectors)
       expect(fitsCddl(message.name, fromHex(hex)), name).toBe(!isError(want) || points(name));
   });
@@ -121,17 +124,27 @@ describe("frame.json", () => {
 describe.each([
   ["node", nodeCrypto],
   ["noble", nobleCrypto],
-] as const)("envelope.json with %s", (_name, crypto: Crypto) => {
-  const vectors = readVectors<EnvelopeVector>("envelope.json");
+] as const)("envelope.json and quorum.json with %s", (_name, crypto: Crypto) => {
+  const vectors = ["envelope.json", "quorum.json"].flatMap((file) => readVectors<EnvelopeVector>(file));
   const keysOf = ({ keys }: EnvelopeVector) =>
     keys.map(({ algorithm, publicKey }) => ({ algorithm, bytes: fromHex(publicKey.hex) }));
 
   test.each(rows(vectors))("%s", (_title, vector) => {
-    const { hex, message, fleetId, want } = vector;
+    const { hex, message, fleetId, want, threshold = 1 } = vector;
+    const by = { keys: keysOf(vector), threshold };
     const opened = () =>
-      openEnvelope(messageOf(message), fromHex(hex), keysOf(vector), fromHex(fleetId.hex), crypto).value;
+      openEnvelope(messageOf(message), fromHex(hex), by, fromHex(fleetId.hex), crypto).value;
     expect(outcome(opened)).toEqual(want);
   });
+});
+
+test.each(rows(readVectors("authority-chain.json")))("authority-chain.json: %s", (_title, { hex, want }) => {
+  const newest = () => {
+    const [first, ...links] = splitBundle(fromHex(hex)) as [Uint8Array, ...Uint8Array[]];
+    const open = (trust: Trust, link: Uint8Array) => openNextAuthority(link, trust, nodeCrypto);
+    return { version: links.reduce(open, openFirstAuthority(first, nodeCrypto)).authority.value.version };
+  };
+  expect(outcome(newest)).toEqual(want);
 });
 
 describe("envelope.json, sealed again", () => {
@@ -154,5 +167,13 @@ describe("envelope.json, sealed again", () => {
       expect(fitsCddl("envelope", fromHex(hex)), name).toBe(
         !isError(want) || ["wrong-key", "bad-signature"].includes(want.error),
       );
+  });
+  test("what fits of several signatures is refused for its keys, its number of them, or one that stands twice", () => {
+    for (const { name, hex, want } of readVectors<EnvelopeVector>("quorum.json")) {
+      const beyond = ["wrong-key", "bad-signature", "quorum-missing"];
+      const fits =
+        !isError(want) || beyond.includes(want.error) || /twice|one's header|another type/.test(name);
+      expect(fitsCddl("envelope", fromHex(hex)), name).toBe(fits);
+    }
   });
 });
