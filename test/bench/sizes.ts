@@ -15,6 +15,7 @@ import type { Message } from "../../protocol/schema.js";
 import { Receipt, SyncReply, SyncRequest } from "../../protocol/sync.js";
 import { Time, TimeRequest } from "../../protocol/time.js";
 import type { HeldVector } from "../../protocol/vector.js";
+import { NO_VERSION } from "../../protocol/version.js";
 import { Voucher } from "../../protocol/voucher.js";
 import { filled, NOW } from "../vectors/examples.js";
 import { testFleet, testSigner } from "../x509/helpers.js";
@@ -31,6 +32,8 @@ interface Age {
   readonly reason: string;
   readonly alarms: number;
   readonly firmware?: string;
+  /** Has had advisories and one-shot acts of every kind. */
+  readonly large?: true;
 }
 const YOUNG: Age = { number: 25, seq: 2, epoch: 3, reason: "reported stolen", alarms: 1 };
 /** Texts as long as they may be. */
@@ -41,7 +44,10 @@ const LARGE: Age = {
   reason: "r".repeat(64),
   alarms: 16,
   firmware: "f".repeat(32),
+  large: true,
 };
+
+const acts = (count: number) => ({ rekey: count, reboot: count, attest: count, wipe: count });
 
 export interface Size {
   readonly what: string;
@@ -85,6 +91,11 @@ function wireBytes(algorithm: Algorithm, age: Age): Readonly<Record<string, OnWi
   const holds: HeldVector = {
     authority: { version: 1, hash },
     ledger: { version: [1, epoch], hash },
+    ...(age.large && {
+      advisories: { version: [1, seq], hash },
+      removals: { version: [1, seq], hash },
+      done: acts(seq),
+    }),
     directive: { version, hash },
     release: { version, hash },
     level: "none",
@@ -99,6 +110,8 @@ function wireBytes(algorithm: Algorithm, age: Age): Readonly<Record<string, OnWi
   const required = {
     authority: 1,
     ledger: [1, epoch],
+    advisories: age.large ? version : NO_VERSION,
+    removals: age.large ? version : NO_VERSION,
     directive: version,
     release: version,
     level: "none",
@@ -113,8 +126,10 @@ function wireBytes(algorithm: Algorithm, age: Age): Readonly<Record<string, OnWi
     reason: age.reason,
     lowestGeneration: 1,
     issuedAt: NOW,
+    ...(age.large && { rekey: seq, reboot: seq, attest: seq }),
   });
-  const release = seal(Release, { subject, version, level: "none", issuedAt: NOW });
+  const wipe = age.large ? { wipe: seq } : {};
+  const release = seal(Release, { subject, version, level: "none", issuedAt: NOW, ...wipe });
   const lease = seal(Lease, {
     subject,
     nonce,
@@ -122,12 +137,15 @@ function wireBytes(algorithm: Algorithm, age: Age): Readonly<Record<string, OnWi
     goodUntil: NOW + 604_800,
     nextSyncSeconds: 86_400,
     required,
+    ...(age.large && { done: acts(seq) }),
   });
   const beacon = seal(Beacon, {
     version: [1, epoch],
     denied: epoch,
     digest: sha256,
     authority: 1,
+    advisories: required.advisories,
+    removals: required.removals,
     issuedAt: NOW,
   });
   const voucher = seal(Voucher, {

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import {
   admit,
+  frameAllowed,
   MAX_TOPIC_BYTES,
   mayPublish,
   maySubscribe,
@@ -11,11 +12,14 @@ import {
   type Shown,
 } from "../../broker/admission.js";
 import type { Standing } from "../../fleet/link.js";
+import { AuthorityRequest } from "../../protocol/authority-links.js";
 import { EnrollRequest, RenewRequest, ReturnRequest } from "../../protocol/certify.js";
+import { LedgerRequest } from "../../protocol/ledger-part.js";
 import { isQuarantined, LEVELS, type Level } from "../../protocol/level.js";
-import { SIGNED_MESSAGES } from "../../protocol/messages.js";
+import { PLAIN_MESSAGES, SIGNED_MESSAGES } from "../../protocol/messages.js";
 import { ROLE_REASONS, SESSION_ROLES, type RoleReason, type SessionRole } from "../../protocol/notice.js";
 import { Receipt, SyncRequest } from "../../protocol/sync.js";
+import { TimeRequest } from "../../protocol/time.js";
 import { topicsOf } from "../../protocol/topics.js";
 
 type Verdict = Exclude<Shown, string>;
@@ -121,6 +125,19 @@ test.each(keysOf(SESSION_ROLES))("messages of the role %s", (role) => {
   const allowed = SIGNED_MESSAGES.filter(({ type }) => messageAllowed({ role, reason: "ok" }, type));
   const names = (messages: readonly { readonly type: number }[]) => new Set(messages.map(({ type }) => type));
   expect(names(allowed)).toEqual(names(allowedMessages[role]));
+});
+
+test.each<[SessionRole, readonly { readonly type: number }[]]>([
+  ["lobby", [TimeRequest, AuthorityRequest]],
+  ["pledge", [AuthorityRequest]],
+  ["held", [AuthorityRequest, LedgerRequest]],
+  ["device", [AuthorityRequest, LedgerRequest]],
+  ["service", []],
+])("frames of the role %s", (role, allowed) => {
+  const asked = (reason: Admission["reason"]) =>
+    PLAIN_MESSAGES.filter(({ type }) => frameAllowed({ role, reason }, type));
+  expect(new Set(asked("ok"))).toEqual(new Set(allowed));
+  expect(asked("revoked")).toEqual([]);
 });
 
 test("a revoked device is told so when it syncs, and nothing else is heard from it", () => {

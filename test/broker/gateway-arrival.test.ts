@@ -124,7 +124,7 @@ describe("who replaces whom", () => {
     await second.publish(topics.app(DEVICE) + "temperature");
     expect(stage.gateway.sessions()).toEqual([{ role: "device", reason: "ok", number: DEVICE }]);
     stage.link.decide(DEVICE, { level: "restrict" });
-    expect(await second.notice()).toEqual({ role: "held", reason: "quarantined" });
+    expect(await second.notice()).toEqual({ role: "held", reason: "quarantined", authority: 1 });
   });
 
   test.each<[string, Partial<Identity>]>([

@@ -33,7 +33,7 @@ test("P10: a device that is held stops speaking and hearing at once, and still s
   await device.message(utf8("before"));
 
   stage.link.decide(DEVICE, { level: "restrict" });
-  expect(await device.notice()).toEqual({ role: "held", reason: "quarantined" });
+  expect(await device.notice()).toEqual({ role: "held", reason: "quarantined", authority: 1 });
   await stage.event({ type: "roleChanged", role: "held", number: DEVICE });
   expect(await device.subscribe(`app/${DEVICE}/#`)).toBe(128);
   await device.publish(topics.up(DEVICE), envelope(SyncRequest.type));
@@ -52,7 +52,7 @@ test("P10: a filter that was granted is dropped with the role, and has to be ask
   stage.link.decide(DEVICE, { level: "isolate" });
   expect(await device.notice()).toMatchObject({ role: "held" });
   stage.link.decide(DEVICE, { level: "none" });
-  expect(await device.notice()).toEqual({ role: "device", reason: "ok" });
+  expect(await device.notice()).toEqual({ role: "device", reason: "ok", authority: 1 });
   await device.publish(OWN, "unheard");
   await device.subscribe(`app/${DEVICE}/#`);
   await device.publish(OWN, "heard");
@@ -80,13 +80,13 @@ test("P10: the same for what it hears: everything but its own answers stops", as
 test("a revoked device is told so, and cut; each time it asks it is told again", async () => {
   const device = await stage.device();
   stage.link.decide(DEVICE, { level: "revoked" });
-  expect(await device.notice()).toEqual({ role: "held", reason: "revoked" });
+  expect(await device.notice()).toEqual({ role: "held", reason: "revoked", authority: 1 });
   await device.isClosed();
   await stage.event({ type: "closed", why: "dismissed", number: DEVICE });
 
   const again = await stage.connect(String(DEVICE), LDEVID);
   await again.subscribe(topics.down(DEVICE));
-  expect(await again.notice()).toEqual({ role: "held", reason: "revoked" });
+  expect(await again.notice()).toEqual({ role: "held", reason: "revoked", authority: 1 });
   stage.link.reply = () => Promise.resolve([utf8("the release that says so")]);
   await again.publish(topics.up(DEVICE), envelope(SyncRequest.type));
   await again.message(utf8("the release that says so"));
@@ -95,7 +95,7 @@ test("a revoked device is told so, and cut; each time it asks it is told again",
 test("a session of a generation that died is told so, and cut", async () => {
   const device = await stage.device();
   stage.link.decide(DEVICE, { lowestGeneration: 2 });
-  expect(await device.notice()).toEqual({ role: "lobby", reason: "old-generation" });
+  expect(await device.notice()).toEqual({ role: "lobby", reason: "old-generation", authority: 1 });
   await device.isClosed();
   await stage.event({ type: "closed", why: "dismissed" });
   expect(stage.gateway.sessions()).toEqual([]);
@@ -121,7 +121,7 @@ test("a certificate that runs out lowers the role in that second, and the reason
   stage.clock.advance(20 * DAY * 1000 - 60_000);
   await device.publish(OWN, "in its last minute");
   stage.clock.advance(60_000);
-  expect(await device.notice()).toEqual({ role: "pledge", reason: "expired" });
+  expect(await device.notice()).toEqual({ role: "pledge", reason: "expired", authority: 1 });
   expect(await device.subscribe(topics.all)).toBe(128);
   expect(device.closed).toBe(false);
   await expect(device.publish(OWN)).rejects.toThrow("closed");
@@ -133,7 +133,7 @@ test("a release after the certificate ran out opens no more than the door to ret
   expect(await device.notice()).toMatchObject({ role: "held" });
   stage.clock.advance(20 * DAY * 1000);
   stage.link.decide(DEVICE, { level: "none" });
-  expect(await device.notice()).toEqual({ role: "pledge", reason: "expired" });
+  expect(await device.notice()).toEqual({ role: "pledge", reason: "expired", authority: 1 });
 });
 
 test("a service whose certificate runs out is cut", async () => {

@@ -5,7 +5,10 @@ import { LOBBY_LIFE_MS } from "../../broker/gateway-session.js";
 import type { Standing } from "../../fleet/link.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { EnrollRequest, RenewRequest } from "../../protocol/certify.js";
+import { AuthorityRequest } from "../../protocol/authority-links.js";
+import { ProtocolError } from "../../protocol/errors.js";
 import { encodeFrame } from "../../protocol/frame.js";
+import { LedgerRequest } from "../../protocol/ledger-part.js";
 import { SyncRequest } from "../../protocol/sync.js";
 import { TimeRequest } from "../../protocol/time.js";
 import {
@@ -28,6 +31,8 @@ afterEach(() => stage.close());
 
 const UP = topics.up(DEVICE);
 const NONCE = new Uint8Array(16);
+const LINKS = encodeFrame(AuthorityRequest, { version: 1, maxReplyBytes: 16_384 });
+const LEDGER = encodeFrame(LedgerRequest, { to: [1, 7], offset: 0, maxPartBytes: 1_024 });
 
 /** Holds back what the fleet answers, one call after the other. */
 function heldBack(): { readonly asked: Promise<void>[]; release(): void } {
@@ -101,7 +106,9 @@ test.each<[string, Partial<Standing>, Identity, Uint8Array, string]>([
   ["an enrollment by a device", {}, LDEVID, envelope(EnrollRequest.type), "not-allowed"],
   ["a renewal by a held device", { level: "restrict" }, LDEVID, envelope(RenewRequest.type), "not-allowed"],
   ["a renewal by a revoked device", { level: "revoked" }, LDEVID, envelope(RenewRequest.type), "revoked"],
-  ["a frame, which nobody signed", {}, LDEVID, encodeFrame(TimeRequest, { nonce: NONCE }), "malformed"],
+  ["a question for the time", {}, LDEVID, encodeFrame(TimeRequest, { nonce: NONCE }), "not-allowed"],
+  ["a question for the ledger by a pledge", {}, IDEVID, LEDGER, "not-allowed"],
+  ["a question for links by a revoked device", { level: "revoked" }, LDEVID, LINKS, "revoked"],
   ["bytes that are no message", {}, LDEVID, utf8("hello"), "malformed"],
 ])("%s is answered with an error, and the session goes on", async (_name, standing, shown, message, code) => {
   stage.link.decide(DEVICE, standing);
@@ -110,6 +117,29 @@ test.each<[string, Partial<Standing>, Identity, Uint8Array, string]>([
   expect(await device.error()).toMatchObject({ code });
   expect(device.closed).toBe(false);
   expect(stage.link.handled).toEqual([]);
+});
+
+test.each<[string, Identity, Partial<Standing>, Uint8Array, string]>([
+  ["links, by a pledge", IDEVID, {}, LINKS, "authority links"],
+  ["links, by a held device", LDEVID, { level: "isolate" }, LINKS, "authority links"],
+  ["links, by a device", LDEVID, {}, LINKS, "authority links"],
+  ["parts of the ledger, by a held device", LDEVID, { level: "isolate" }, LEDGER, "ledger part"],
+  ["parts of the ledger, by a device", LDEVID, {}, LEDGER, "ledger part"],
+])("asked for %s: answered, and nothing goes into the log", async (_name, shown, standing, frame, answer) => {
+  stage.link.decide(DEVICE, standing);
+  const device = await stage.device(DEVICE, shown);
+  await device.publish(UP, frame);
+  await device.message(utf8(answer));
+  expect(stage.link.handled).toEqual([]);
+});
+
+test("a frame that the fleet cannot read is malformed, which is not the fleet's absence", async () => {
+  const device = await stage.device();
+  stage.link.ledger = () => {
+    throw new ProtocolError("malformed", "not a ledger-request");
+  };
+  await device.publish(UP, LEDGER);
+  expect(await device.error()).toMatchObject({ code: "malformed" });
 });
 
 test("what counts is the role when a request is answered, not when it was sent", async () => {
@@ -134,13 +164,19 @@ describe("the lobby", () => {
     return peer;
   };
 
-  test("answers with signed time, and with nothing else", async () => {
+  test("answers with signed time, and to no envelope", async () => {
     const peer = await lobby();
     await peer.publish(topics.lobbyUp("camera"), request(1));
     expect(await peer.message(utf8("signed time"))).toMatchObject({ topic: topics.lobbyDown("camera") });
     await peer.publish(topics.lobbyUp("camera"), envelope(SyncRequest.type));
-    expect(await peer.error()).toMatchObject({ code: "malformed" });
+    expect(await peer.error()).toMatchObject({ code: "not-allowed" });
     expect(stage.link.handled).toEqual([]);
+  });
+
+  test("answers with links of the chain of Authorities", async () => {
+    const peer = await lobby();
+    await peer.publish(topics.lobbyUp("camera"), LINKS);
+    expect(await peer.message(utf8("authority links"))).toMatchObject({ topic: topics.lobbyDown("camera") });
   });
 
   test("says when the fleet is out of reach", async () => {

@@ -6,6 +6,7 @@ import { utf8 } from "../../protocol/bytes.js";
 import type { PublicKey } from "../../protocol/crypto.js";
 import { openEnvelope, sealEnvelope } from "../../protocol/envelope.js";
 import { issueCertificate, newSerial } from "../../protocol/x509/certificate.js";
+import type { CertificateTrust } from "../../protocol/x509/trust.js";
 import { DAY, NOW, testFleet, type TestFleet } from "../x509/helpers.js";
 
 export const fleet: TestFleet = testFleet("ES256");
@@ -20,13 +21,15 @@ export class ScriptedLink implements FleetLink {
   /** What the fleet answers; a test may hold it back, or throw. */
   reply: (message: Uint8Array) => Promise<readonly Uint8Array[]> = () => Promise.resolve([utf8("reply")]);
   time = (): Promise<Uint8Array> => Promise.resolve(utf8("signed time"));
+  authorities = (_frame: Uint8Array): Uint8Array => utf8("authority links");
+  ledger = (_frame: Uint8Array): readonly Uint8Array[] => [utf8("beacon"), utf8("ledger part")];
   /** How many certificates it has issued. */
   issued = 0;
   /** Unix seconds from which those begin. */
   nowSeconds = NOW;
   #beacon = utf8("beacon 1");
   readonly #listeners = new Set<(change: FleetChange) => void>();
-  readonly #trust = trust();
+  #trust = trust();
 
   trust(): Trust {
     return this.#trust;
@@ -75,9 +78,21 @@ export class ScriptedLink implements FleetLink {
     this.#tell({ type: "push", number, document });
   }
 
-  newBeacon(document: Uint8Array): void {
+  newBeacon(document: Uint8Array, ...parts: readonly Uint8Array[]): void {
     this.#beacon = document;
-    this.#tell({ type: "beacon", document });
+    this.#tell({ type: "beacon", document, parts });
+  }
+
+  broadcast(document: Uint8Array): void {
+    this.#tell({ type: "broadcast", document });
+  }
+
+  /** The next version; `certificates` take the place of those that count now. */
+  newAuthority(certificates: CertificateTrust = this.#trust.certificates): void {
+    const { authority, fleetId } = this.#trust;
+    const value = { ...authority.value, version: authority.value.version + 1 };
+    this.#trust = { fleetId, authority: { ...authority, value }, certificates };
+    this.#tell({ type: "authority" });
   }
 
   #tell(change: FleetChange): void {
@@ -91,7 +106,7 @@ function trust(): Trust {
     version: 1,
     name: "Tidewater",
     roles: [{ role: "root", threshold: 1, keys: [signer.publicKey] }],
-    terms: { directive: 1, ledger: 1, time: 1 },
+    terms: { directive: 1, advisory: 1, ledger: 1, time: 1, timeBase: 0 },
     anchors: fleet.trust.roots,
     issuers: fleet.trust.issuers,
     freshness: [],

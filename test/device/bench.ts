@@ -7,7 +7,7 @@ import { IDEVID_KEY } from "../../device/jobs.js";
 import { boot, step } from "../../device/machine.js";
 import type { Effect, Input } from "../../device/steps.js";
 import type { DeviceRecord } from "../../device/record.js";
-import { type DeviceState, nowSeconds } from "../../device/state.js";
+import { type Build, contextOf, type DeviceState } from "../../device/state.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import type { PublicKey, Signer } from "../../protocol/crypto.js";
 import { encodeFrame } from "../../protocol/frame.js";
@@ -32,21 +32,26 @@ export interface Taken {
 export class Bench {
   readonly owner: Owner;
   readonly number: number;
+  readonly build: Build;
   /** The key store; `made`: also what is no longer in it. */
   readonly keys = new Map<string, Signer>();
   readonly made: PublicKey[] = [];
   readonly steps: Taken[] = [];
+  /** What was signed for someone who carries it, and what parts of replies were refused, in words. */
+  readonly handedOut: Uint8Array[] = [];
+  readonly refusals: string[] = [];
   /** What the disk holds. */
   disk: DeviceRecord;
   state: DeviceState;
   /** Powered time, milliseconds. */
   atMs = 0;
 
-  constructor(owner: Owner, number = 1) {
+  constructor(owner: Owner, number = 1, build: Build = {}) {
     this.owner = owner;
     this.number = number;
+    this.build = build;
     this.disk = owner.bear(number, this.#create(IDEVID_KEY).publicKey);
-    this.state = boot(this.disk, nodeCrypto, this.atMs);
+    this.state = boot(this.disk, nodeCrypto, this.atMs, this.build);
   }
 
   /** One happening, and all that follows from it before the next. @returns the effects, in order. */
@@ -70,13 +75,13 @@ export class Bench {
 
   /** Bytes from the fleet, or from anyone. @throws ProtocolError */
   receive(bytes: Uint8Array): readonly Effect[] {
-    const { trust } = this.state.held;
-    const context = { trust, crypto: nodeCrypto, nowSeconds: nowSeconds(this.state, this.atMs) };
-    return this.feed({ type: "received", message: openFleetMessage(bytes, context) });
+    const message = openFleetMessage(bytes, contextOf(this.state, this.atMs));
+    if ("refusals" in message) this.refusals.push(...message.refusals.map((refusal) => refusal.message));
+    return this.feed({ type: "received", message });
   }
 
-  notice(role: SessionRole, reason: RoleReason = "ok"): readonly Effect[] {
-    return this.receive(encodeFrame(RoleNotice, { role, reason }));
+  notice(role: SessionRole, reason: RoleReason = "ok", authority = 1): readonly Effect[] {
+    return this.receive(encodeFrame(RoleNotice, { role, reason, authority }));
   }
 
   /** Time passes for device and fleet alike, and the machine looks at it. */
@@ -88,13 +93,18 @@ export class Bench {
 
   /** Power off and on: nothing is left but the disk. What the boot is charged is stored, as the driver does. */
   reboot(): void {
-    this.state = boot(this.disk, nodeCrypto, this.atMs);
+    this.state = boot(this.disk, nodeCrypto, this.atMs, this.build);
     this.disk = this.state.record;
   }
 
   /** The device's last question, its signature checked. */
   asked(): Question {
-    const bytes = this.sent().at(-1);
+    return this.question(-1);
+  }
+
+  /** The same for any that it has sent. @param at - negative: counted from the last one. */
+  question(at: number): Question {
+    const bytes = this.sent().at(at);
     if (!bytes) throw new Error("the device has not asked for anything");
     return readQuestion(bytes, this.made, this.owner);
   }
@@ -110,15 +120,16 @@ export class Bench {
   }
 
   /** A new connection through the front door, in this role. */
-  connect(role: SessionRole): readonly Effect[] {
+  connect(role: SessionRole, authority = 1): readonly Effect[] {
     this.feed({ type: "disconnected" });
     this.feed({ type: "connected", door: "front" });
-    return this.notice(role);
+    return this.notice(role, "ok", authority);
   }
 
   /** Has learnt the time in the lobby, and left it. */
   timed(): this {
     this.feed({ type: "connected", door: "lobby" });
+    this.answer(); // links
     this.answer();
     return this;
   }
@@ -149,14 +160,22 @@ export class Bench {
       case "remove-key":
         this.keys.delete(effect.name);
         return undefined;
-      case "sign": {
-        const key = this.keys.get(effect.key);
-        if (!key) throw new Error(`the machine signs with a key that is not there: ${effect.key}`);
-        return { type: "signed", signature: key.sign(effect.bytes) };
+      case "sign":
+        return { type: "signed", signature: this.#signer(effect.key).sign(effect.bytes) };
+      case "hand-out": {
+        const { key, toBeSigned, finish } = effect.unsigned;
+        this.handedOut.push(finish(this.#signer(key).sign(toBeSigned)));
+        return undefined;
       }
       default:
         return undefined;
     }
+  }
+
+  #signer(name: string): Signer {
+    const key = this.keys.get(name);
+    if (!key) throw new Error(`the machine signs with a key that is not there: ${name}`);
+    return key;
   }
 
   #create(name: string): Signer {

@@ -15,7 +15,7 @@ import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { BirthChallenge, BirthGrant, BirthRecord, BirthRequest } from "../../protocol/birth.js";
 import { utf8 } from "../../protocol/bytes.js";
 import type { PublicKey } from "../../protocol/crypto.js";
-import { looksSigned, parseEnvelope } from "../../protocol/envelope.js";
+import { looksSigned, parseEnvelope } from "../../protocol/cose.js";
 import { ProtocolError } from "../../protocol/errors.js";
 import { encodeFrame } from "../../protocol/frame.js";
 import { Voucher } from "../../protocol/voucher.js";
@@ -95,6 +95,7 @@ describe("a station that gives wrong papers", () => {
     ["a voucher for other hardware", (_, key) => voucher(key, { hardwareId: others.hardwareId })],
     ["a voucher for another key", (_, key) => voucher(key, { deviceKey: others.deviceKey })],
     ["a voucher that names another owner", (_, key) => voucher(key, { owner: others.owner })],
+    ["a voucher from the middle of a chain", (_, key) => voucher(key, { index: 1 })],
     ["another device's birth record", () => ({ record: other().record })],
     ["a record of another number", (right, key) => record(right, key, { subject: 9 })],
     ["a record of other hardware", (right, key) => record(right, key, { hardwareId: others.hardwareId })],

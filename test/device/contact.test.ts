@@ -75,7 +75,7 @@ describe("sync", () => {
     expect(bench.state.session?.fruitless).toBe(1);
   });
 
-  test("counts for what proves itself: bad documents are left out, good ones and the lease stay", () => {
+  test("counts for what proves itself: bad documents are refused by name, good ones and the lease stay", () => {
     const bench = waiting("sync");
     const { owner } = bench;
     const foreign = new Owner().directive(1, 9, "isolate");
@@ -83,6 +83,8 @@ describe("sync", () => {
     const required = {
       authority: 1,
       ledger: [0, 0],
+      advisories: [0, 0],
+      removals: [0, 0],
       directive: [1, 1],
       release: [0, 0],
       level: "observe",
@@ -90,6 +92,10 @@ describe("sync", () => {
     bench.receive(owner.syncReply(syncOf(bench), documents, owner.lease(syncOf(bench), { required })));
     expect(bench.state.session?.synced).toBe(true);
     expect(bench.disk.holds).toEqual([{ version: [1, 1], level: "observe" }]);
+    expect(bench.refusals).toEqual([
+      "directive: the key that signed this may not sign it",
+      "not a COSE_Sign1 envelope (tag 18 is missing)",
+    ]);
   });
 
   test("a release is followed by a sync at once: only a lease puts it in force", () => {
@@ -194,6 +200,7 @@ describe("the time", () => {
     const bench = new Bench(new Owner()).speaking();
     bench.feed({ type: "server-refused", why: "dates" });
     bench.feed({ type: "connected", door: "lobby" });
+    bench.answer(); // links
     const asked = bench.asked();
     if (asked.kind !== "time") throw new Error("it asks for the time");
     const { state } = bench;
@@ -214,13 +221,13 @@ describe("the time", () => {
     expect(bench.disk.signedSeconds).toBe(0);
   });
 
-  test("a server's certificate refused for its dates leads to the lobby, one refused for good does not", () => {
+  test("a server's certificate refused for its dates leads to the lobby for the time, one refused for good for links", () => {
     const bench = new Bench(new Owner()).speaking();
     bench.feed({ type: "server-refused", why: "chain" });
-    expect(bench.state.needsTime).toBe(false);
+    expect(bench.state).toMatchObject({ needsTime: false, needsLinks: true });
     bench.feed({ type: "server-refused", why: "dates" });
-    expect(bench.state.needsTime).toBe(true);
+    expect(bench.state).toMatchObject({ needsTime: true, needsLinks: false });
     bench.feed({ type: "server-refused", why: "chain" });
-    expect(bench.state.needsTime).toBe(false);
+    expect(bench.state).toMatchObject({ needsTime: false, needsLinks: true });
   });
 });

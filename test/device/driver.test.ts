@@ -147,7 +147,6 @@ describe("what did not prove itself", () => {
       owner.lease({
         subject: 1,
         nonce: entropy(16),
-        maxReplyBytes: 512,
         holds: { authority: { version: 1, hash: entropy(8) }, level: "none" },
       }),
       "unknown-type",
@@ -215,7 +214,7 @@ describe("the server's certificate", () => {
     expect(rig.all("server-refused")).toEqual([{ type: "server-refused", why: "dates" }]);
   });
 
-  test("refused for good: it tries the front door again", async () => {
+  test("refused for good: it asks the lobby for links, and tries the front door again", async () => {
     const rig = await Rig.speaking();
     const answer = rig.line.onCall;
     rig.line.onCall = (call) => {
@@ -224,7 +223,8 @@ describe("the server's certificate", () => {
     };
     rig.line.call.close();
     await rig.told("leased", 2);
-    expect(rig.line.calls.slice(3).map(({ door }) => door.name)).toEqual(["front", "front"]);
+    expect(rig.line.calls.slice(3).map(({ door }) => door.name)).toEqual(["front", "lobby", "front"]);
+    expect(rig.all("server-refused")).toEqual([{ type: "server-refused", why: "chain" }]);
   });
 });
 

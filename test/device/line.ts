@@ -5,7 +5,7 @@
 import type { Connection, Door, Transport, TransportEvents } from "../../device/ports.js";
 import type { PublicKey } from "../../protocol/crypto.js";
 import { encodeFrame } from "../../protocol/frame.js";
-import { RoleNotice, type SessionRole } from "../../protocol/notice.js";
+import { RoleNotice, type RoleReason, type SessionRole } from "../../protocol/notice.js";
 import type { Owner } from "./owner.js";
 import { answerTo, readQuestion } from "./questions.js";
 
@@ -62,8 +62,8 @@ export class Call implements Connection {
     if (!this.closed) this.#events.received(bytes);
   }
 
-  notice(role: SessionRole): void {
-    this.receive(encodeFrame(RoleNotice, { role, reason: "ok" }));
+  notice(role: SessionRole, reason: RoleReason = "ok", authority = 1): void {
+    this.receive(encodeFrame(RoleNotice, { role, reason, authority }));
   }
 
   /** The server's certificate did not hold. */

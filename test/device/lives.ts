@@ -3,6 +3,7 @@
  * plain data, so that a life that goes wrong is printed and can be lived again.
  */
 import fc from "fast-check";
+import type { AdvisoryList } from "../../protocol/advisory.js";
 import { encodeFrame } from "../../protocol/frame.js";
 import { LEVELS, type Level } from "../../protocol/level.js";
 import {
@@ -12,17 +13,22 @@ import {
   SESSION_ROLES,
   type SessionRole,
 } from "../../protocol/notice.js";
+import { NO_VERSION, type Version } from "../../protocol/version.js";
 import type { Bench } from "./bench.js";
 import { DAY, entropy, LEASE_SECONDS, Owner } from "./owner.js";
 import { certificateReply } from "./questions.js";
 
-/** The fleet of every life. */
+/** The fleet of every life: its third Authority begins new terms of documents, its fourth one of time. */
 export const owner = new Owner();
+owner.rotate();
+owner.rotate({ terms: ["directive", "advisory", "ledger"] });
+owner.rotate({ terms: ["time"], timeBase: owner.now });
 const stranger = new Owner();
+for (let i = 0; i < 3; i++) stranger.rotate();
 
-/** A document as it may come. `ahead`: its number, counted from the newest that the device holds. */
+/** A document as it may come. `term`, `ahead`: its version, counted from the newest that the device holds. */
 interface Paper {
-  readonly kind: "directive" | "release" | "beacon";
+  readonly kind: "directive" | "release" | "beacon" | "advisories" | "removal";
   readonly genuine: boolean;
   readonly subject: number;
   readonly term: number;
@@ -42,6 +48,9 @@ interface Answer {
 export type Happening =
   | { readonly type: "answer"; readonly answer?: Answer }
   | { readonly type: "paper"; readonly paper: Paper }
+  | { readonly type: "link"; readonly ahead: number; readonly genuine: boolean }
+  | { readonly type: "part"; readonly offset: number }
+  | { readonly type: "wanted"; readonly what: "challenge" | "receipt" }
   | { readonly type: "role"; readonly role: SessionRole }
   | { readonly type: "connected"; readonly door: "front" | "lobby" }
   | { readonly type: "server-refused"; readonly why: "dates" | "chain" }
@@ -54,9 +63,9 @@ export type Happening =
 
 const often = <T>(usual: T, ...rare: readonly T[]) => fc.constantFrom(usual, usual, usual, usual, ...rare);
 const subject = often(1, 2);
-const term = often(1, 0, 2);
+const term = often(0, -1, 1);
 const paper: fc.Arbitrary<Paper> = fc.record({
-  kind: fc.constantFrom("directive", "release", "release", "beacon" as const),
+  kind: fc.constantFrom("directive", "release", "release", "beacon", "advisories", "removal" as const),
   genuine: often(true, false),
   subject,
   term,
@@ -78,6 +87,18 @@ export const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ type: type("answer"), answer }) },
   { weight: 5, arbitrary: fc.record({ type: type("answer") }) },
   { weight: 5, arbitrary: fc.record({ type: type("paper"), paper }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: type("link"), ahead: often(1, 0, -1, 2), genuine: often(true, false) }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: type("part"), offset: often(0, 1) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: type("wanted"),
+      what: fc.constantFrom("challenge", "receipt" as const),
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -120,6 +141,15 @@ export function happens(bench: Bench, what: Happening): void {
       return void (what.answer ? answered(bench, what.answer) : bench.answer());
     case "paper":
       return void bench.receive(written(bench, what.paper));
+    case "link": {
+      const links = what.genuine ? owner.links : stranger.links;
+      const link = links[bench.state.held.trust.authority.value.version - 2 + what.ahead];
+      return void (link && bench.receive(link));
+    }
+    case "part": {
+      const to = bench.state.held.ledger.head?.value.version ?? NO_VERSION;
+      return void bench.receive(owner.ledgerPart({ to, offset: what.offset, maxPartBytes: 2 }));
+    }
     case "role":
       return void bench.notice(what.role);
     case "pass":
@@ -140,10 +170,13 @@ export function happens(bench: Bench, what: Happening): void {
 
 function answered(bench: Bench, { papers, subject, term, earlier }: Answer): void {
   const asked = bench.sent().length > 0 ? bench.asked() : { kind: "receipt" as const };
-  const time = [term, owner.now - earlier] as const;
+  const time = [bench.state.held.trust.authority.value.terms.time + term, owner.now - earlier] as const;
   switch (asked.kind) {
     case "receipt":
       return;
+    case "authority":
+    case "ledger":
+      return void bench.answer();
     case "time":
       return void bench.receive(owner.time(asked.value.nonce, { time }));
     case "sync": {
@@ -160,16 +193,43 @@ const documents = (bench: Bench, papers: readonly Paper[]) => papers.map((paper)
 
 function written({ state }: Bench, { kind, genuine, subject, term, ahead, level, other }: Paper): Uint8Array {
   const by = genuine ? owner : stranger;
-  const { directive, release, beacon } = state.held;
-  const about = Math.max(directive?.value.version[1] ?? 0, release?.value.version[1] ?? 0);
-  const n = Math.max(0, (kind === "beacon" ? (beacon?.value.version[1] ?? 0) : about) + ahead);
-  const version = [term, n] as const;
+  const { directive, release, ledger, advisories, trust } = state.held;
+  const { terms } = trust.authority.value;
+  const numberOf = (found: { value: { version: Version } } | undefined) => found?.value.version[1] ?? 0;
+  const next = (counted: number) => Math.max(0, counted + ahead);
+  switch (kind) {
+    case "beacon": {
+      const n = next(numberOf(ledger.head));
+      const denied = Array.from({ length: other % 2 }, (_, i) => i + 5);
+      return by.beacon(n, { version: [terms.ledger + term, n], issuedAt: other }, denied);
+    }
+    case "advisories": {
+      const n = next(numberOf(advisories.list));
+      return by.advisories(n, entriesOf(n, level), { version: [terms.advisory + term, n] });
+    }
+    case "removal": {
+      const n = next(numberOf(advisories.removal));
+      const ids = Array.from({ length: n + 1 }, (_, i) => i + 1);
+      return by.removal(n, ids, { version: [terms.advisory + term, n] });
+    }
+    default:
+  }
+  const n = next(Math.max(numberOf(directive), numberOf(release)));
+  const version = [terms.directive + term, n] as const;
   switch (kind) {
     case "directive":
       return by.directive(subject, n, level === "revoked" ? "none" : level, { version, issuedAt: other });
     case "release":
       return by.release(subject, n, level, { version, ...(other > 0 ? { clearedAlarms: [other] } : {}) });
-    case "beacon":
-      return by.beacon(n, { version, denied: other });
   }
+}
+
+/** Each list has the entries of those before it, and one more, for everyone or for nobody. */
+function entriesOf(n: number, level: Level): AdvisoryList["entries"] {
+  return Array.from({ length: n + 1 }, (_, i) => ({
+    id: i + 1,
+    match: i % 2 === 0 ? { op: "everything" } : { op: "range", fact: "number", min: 2, max: 9 },
+    level: i === 0 && level === "isolate" ? "isolate" : "observe", // now and then it contradicts itself
+    reason: "",
+  }));
 }

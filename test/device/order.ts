@@ -3,7 +3,15 @@ import type { Effect } from "../../device/steps.js";
 import type { Taken } from "./bench.js";
 
 /** What leaves the device, or cannot be taken back. */
-const OUTWARD: readonly Effect["type"][] = ["send", "sign", "create-key", "remove-key", "reconnect"];
+const OUTWARD: readonly Effect["type"][] = [
+  "send",
+  "sign",
+  "hand-out",
+  "create-key",
+  "remove-key",
+  "act",
+  "reconnect",
+];
 
 /** @returns what is wrong with the step, in words; undefined when nothing is. */
 export function disorder({ before, effects, after }: Taken): string | undefined {

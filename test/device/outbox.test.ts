@@ -1,6 +1,7 @@
 /** Application messages: held back, bounded, in order, and none lost on the way to the gateway (I4, P11). */
 import { afterEach, describe, expect, test } from "vitest";
-import type { DeviceError } from "../../device/errors.js";
+import { DeviceError } from "../../device/errors.js";
+import { Outbox } from "../../device/outbox.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { until } from "../stories/harbor.js";
 import { closeRigs, owner, Rig } from "./rig.js";
@@ -160,4 +161,20 @@ describe("publish", () => {
     );
     expect(health).toEqual([2, 0]);
   });
+});
+
+test("what is dropped while the first of it is being sent takes no later message with it", async () => {
+  const outbox = new Outbox();
+  const sent: string[] = [];
+  const before = outbox.add("before", utf8("for A")).catch((error: DeviceError) => error.code);
+  const send = async (topic: string) => {
+    sent.push(topic);
+    if (topic !== "before") return;
+    outbox.drop(new DeviceError("other-owner", "dropped"));
+    void outbox.add("after", utf8("for B"));
+  };
+  await outbox.flush(() => true, send);
+  expect(await before).toBe("other-owner");
+  expect(sent).toEqual(["before", "after"]);
+  expect(outbox.size).toBe(0);
 });

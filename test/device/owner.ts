@@ -8,18 +8,25 @@ import { caName, foundFleet } from "../../fleet/ceremony.js";
 import { FLEET_KEY_NAMES, type FleetKeyName, type FleetKeys } from "../../fleet/fleet-keys.js";
 import { drawUpPapers, type StationIdentity } from "../../fleet/station/births.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
-import { Authority, fleetIdOf, openFirstAuthority, type Trust } from "../../protocol/authority.js";
+import { type AuthorityChanges, draftNext } from "../../fleet/ceremony-next.js";
+import { AdvisoryList, AdvisoryRemoval } from "../../protocol/advisory.js";
+import { Authority, type Trust } from "../../protocol/authority.js";
+import { fleetIdOf, openFirstAuthority, openNextAuthority } from "../../protocol/authority-chain.js";
 import { Beacon } from "../../protocol/beacon.js";
+import { ledgerDigest } from "../protocol/ledger/ledgers.js";
 import { utf8 } from "../../protocol/bytes.js";
 import type { Algorithm, PublicKey, Signer } from "../../protocol/crypto.js";
 import { Directive } from "../../protocol/directive.js";
-import { sealEnvelope } from "../../protocol/envelope.js";
+import { addSignature, sealEnvelope } from "../../protocol/envelope.js";
 import { encodeFrame } from "../../protocol/frame.js";
 import { Lease } from "../../protocol/lease.js";
+import { encodeContent } from "../../protocol/ledger/content.js";
+import { LedgerPart, type LedgerRequest } from "../../protocol/ledger-part.js";
 import { Release } from "../../protocol/release.js";
 import type { Message } from "../../protocol/schema.js";
 import { SyncReply, type SyncRequest } from "../../protocol/sync.js";
 import { Time } from "../../protocol/time.js";
+import type { RequiredVector } from "../../protocol/vector.js";
 import { NO_VERSION } from "../../protocol/version.js";
 import { issueCertificate, newSerial } from "../../protocol/x509/certificate.js";
 import type { Identity } from "../../protocol/x509/profiles.js";
@@ -44,10 +51,16 @@ export function softSigner(algorithm: Algorithm = "ES256"): Signer {
 type Dates = readonly [from: number, until: number];
 
 export class Owner {
-  readonly keys: FleetKeys;
-  readonly trust: Trust;
+  keys: FleetKeys;
+  trust: Trust;
+  /** Authorities from version 2 on. */
+  readonly links: Uint8Array[] = [];
+  /** What a question for the ledger is answered from: the numbers that are denied. */
+  denied: readonly number[] = [];
   /** Fleet time, Unix seconds. */
   now = START;
+  /** Authority 1, with which a device is born. */
+  readonly #first: Uint8Array;
   readonly #station: StationIdentity;
   #births = 0;
   #last: Uint8Array | undefined;
@@ -58,6 +71,7 @@ export class Owner {
     this.keys = keys as unknown as FleetKeys;
     const founded = foundFleet("owner", { keys: this.keys, crypto: nodeCrypto, entropy, now: START - DAY });
     this.trust = freshness ? this.#signed({ ...founded.authority.value, freshness }) : founded;
+    this.#first = this.trust.authority.bytes;
     const { station, factory } = this.keys;
     const certificate = this.certify(
       { profile: "station", holder: this.holder(900) },
@@ -67,10 +81,41 @@ export class Owner {
     this.#station = { trust: this.trust, certificate, station, factory, crypto: nodeCrypto, entropy };
   }
 
+  /** The next Authority, signed by the root keys before and after. @returns the link. */
+  rotate(changes: Partial<AuthorityChanges> = {}, keys: Partial<FleetKeys> = {}): Uint8Array {
+    const link = this.link(changes, keys);
+    this.trust = openNextAuthority(link, this.trust, nodeCrypto);
+    this.keys = { ...this.keys, ...keys };
+    this.links.push(link);
+    return link;
+  }
+
+  /** The same, and the fleet itself takes no notice of it. */
+  link(changes: Partial<AuthorityChanges> = {}, keys: Partial<FleetKeys> = {}): Uint8Array {
+    const x509Root = keys["x509-root"] ?? this.keys["x509-root"];
+    const all = {
+      roles: {},
+      terms: [],
+      timeBase: this.now,
+      cas: {},
+      keep: "factory",
+      replaceRoot: false,
+    } as const;
+    const context = { crypto: nodeCrypto, entropy, now: this.now - DAY };
+    const draft = draftNext(this.trust, { ...all, x509Root, ...changes }, context);
+    const { fleetId } = this.trust;
+    const signed = sealEnvelope(Authority, draft, this.keys.root, fleetId, nodeCrypto);
+    return keys.root ? addSignature(signed, keys.root, fleetId, nodeCrypto) : signed;
+  }
+
   #signed(authority: Authority): Trust {
     const fleetId = fleetIdOf(Authority.encode(authority), nodeCrypto);
     const bytes = sealEnvelope(Authority, authority, this.keys.root, fleetId, nodeCrypto);
     return openFirstAuthority(bytes, nodeCrypto);
+  }
+
+  get terms(): Authority["terms"] {
+    return this.trust.authority.value.terms;
   }
 
   holder(number: number, generation = 0) {
@@ -117,7 +162,7 @@ export class Owner {
     const { idevid, ...papers } = drawUpPapers({ ...birth, index: this.#births++ }, this.#station);
     this.#last = papers.record;
     const chain = [idevid, this.#station.certificate];
-    return { ...papers, idevid: chain, authority: this.trust.authority.bytes };
+    return { ...papers, idevid: chain, authority: this.#first };
   }
 
   /** What a device keeps that was just born. */
@@ -151,33 +196,62 @@ export class Owner {
 
   directive(subject: number, n: number, level: Directive["level"], change: Partial<Directive> = {}) {
     const rest = { reason: "", lowestGeneration: 1, issuedAt: this.now };
-    return this.seal(Directive, { subject, version: [1, n], level, ...rest, ...change }, "hold");
+    const version = [this.terms.directive, n] as const;
+    return this.seal(Directive, { subject, version, level, ...rest, ...change }, "hold");
   }
 
   release(subject: number, n: number, level: Release["level"], change: Partial<Release> = {}) {
-    const value = { subject, version: [1, n], level, issuedAt: this.now } as const;
+    const value = { subject, version: [this.terms.directive, n], level, issuedAt: this.now } as const;
     return this.seal(Release, { ...value, ...change }, "release");
   }
 
-  beacon(epoch: number, change: Partial<Beacon> = {}) {
-    const rest = { denied: 0, digest: new Uint8Array(32), authority: 1, issuedAt: this.now };
-    return this.seal(Beacon, { version: [1, epoch], ...rest, ...change }, "ledger");
+  advisories(n: number, entries: AdvisoryList["entries"], change: Partial<AdvisoryList> = {}) {
+    const value = { version: [this.terms.advisory, n], entries, issuedAt: this.now } as const;
+    return this.seal(AdvisoryList, { ...value, ...change }, "hold");
+  }
+
+  removal(n: number, ids: readonly number[], change: Partial<AdvisoryRemoval> = {}) {
+    const value = { version: [this.terms.advisory, n], ids, issuedAt: this.now } as const;
+    return this.seal(AdvisoryRemoval, { ...value, ...change }, "release");
+  }
+
+  /** @param denied - the numbers; by default nobody, which needs no further data. */
+  beacon(epoch: number, change: Partial<Beacon> = {}, denied: readonly number[] = []) {
+    const digest = ledgerDigest(denied, new Map(), nodeCrypto);
+    const newest = { authority: 1, advisories: NO_VERSION, removals: NO_VERSION, issuedAt: this.now };
+    const version = [this.terms.ledger, epoch] as const;
+    return this.seal(Beacon, { version, denied: denied.length, digest, ...newest, ...change }, "ledger");
+  }
+
+  /** The whole ledger of `denied`, or the part of it that was asked for. */
+  ledgerPart({ to, offset, maxPartBytes }: LedgerRequest): Uint8Array {
+    const content = encodeContent({ denied: this.denied, generations: new Map() });
+    const bytes = content.slice(offset, offset + maxPartBytes);
+    return encodeFrame(LedgerPart, { to, size: content.length, offset, bytes });
   }
 
   time(nonce: Uint8Array, change: Partial<Time> = {}) {
-    return this.seal(Time, { nonce, time: [1, this.now], ...change }, "lease");
+    return this.seal(Time, { nonce, time: [this.terms.time, this.now], ...change }, "lease");
   }
 
-  /** By default one that counts for a device that asked so. */
-  lease({ subject, nonce, holds }: SyncRequest, change: Partial<Lease> = {}) {
-    const required = {
-      authority: 1,
+  /** What a device that asked so has reached. */
+  required({ holds }: Pick<SyncRequest, "holds">): RequiredVector {
+    return {
+      authority: holds.authority.version,
       ledger: holds.ledger?.version ?? NO_VERSION,
+      advisories: holds.advisories?.version ?? NO_VERSION,
+      removals: holds.removals?.version ?? NO_VERSION,
       directive: holds.directive?.version ?? NO_VERSION,
       release: holds.release?.version ?? NO_VERSION,
       level: "none",
-    } as const;
-    const time = [1, this.now] as const;
+    };
+  }
+
+  /** By default one that counts for a device that asked so. */
+  lease(request: Pick<SyncRequest, "subject" | "nonce" | "holds">, change: Partial<Lease> = {}) {
+    const { subject, nonce } = request;
+    const required = this.required(request);
+    const time = [this.terms.time, this.now] as const;
     const terms = { time, goodUntil: this.now + LEASE_SECONDS, nextSyncSeconds: DAY };
     return this.seal(Lease, { subject, nonce, ...terms, required, ...change }, "lease");
   }

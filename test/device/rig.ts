@@ -2,7 +2,7 @@
 import { MemoryDeviceStore } from "../../device/adapters/memory-device-store.js";
 import { MemoryKeyStore } from "../../device/adapters/memory-key-store.js";
 import { IDEVID_KEY } from "../../device/jobs.js";
-import { createDevice, type Device, type DeviceEvent } from "../../device/main.js";
+import { createDevice, type Device, type DeviceEvent, type DeviceOptions } from "../../device/main.js";
 import type { DeviceStore, KeyStore } from "../../device/ports.js";
 import { JumpClock } from "../../protocol/adapters/jump-clock.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
@@ -21,28 +21,33 @@ export class Rig {
   readonly events: DeviceEvent[] = [];
   readonly keys: KeyStore;
   readonly idevid: PublicKey;
+  readonly fleet: Owner;
   store: DeviceStore;
   #device: Device | undefined;
 
-  private constructor(keys: KeyStore, idevid: PublicKey, store: DeviceStore) {
+  private constructor(keys: KeyStore, idevid: PublicKey, store: DeviceStore, fleet: Owner) {
     this.keys = keys;
     this.idevid = idevid;
     this.store = store;
+    this.fleet = fleet;
   }
 
   /** A device that was just born; nobody answers on its line. */
-  static async born(keys: KeyStore = new MemoryKeyStore(nodeCrypto, entropy)): Promise<Rig> {
+  static async born(
+    keys: KeyStore = new MemoryKeyStore(nodeCrypto, entropy),
+    fleet: Owner = owner,
+  ): Promise<Rig> {
     const idevid = await keys.create(IDEVID_KEY, "ES256");
     const store = new MemoryDeviceStore();
-    await store.save(owner.bear(1, idevid));
-    const rig = new Rig(keys, idevid, store);
+    await store.save(fleet.bear(1, idevid));
+    const rig = new Rig(keys, idevid, store, fleet);
     rigs.add(rig);
     return rig;
   }
 
   /** Enrolled, synced, and told that it may speak. */
-  static async speaking(): Promise<Rig> {
-    const rig = await Rig.born();
+  static async speaking(fleet: Owner = owner): Promise<Rig> {
+    const rig = await Rig.born(undefined, fleet);
     rig.serve();
     await rig.start();
     await rig.told("speak");
@@ -51,7 +56,7 @@ export class Rig {
 
   /** From the next connection on there is a fleet at the other end, which has nothing against the device. */
   serve(): void {
-    serve(this.line, owner, this.idevid);
+    serve(this.line, this.fleet, this.idevid);
   }
 
   /** The newest one that was started. */
@@ -60,10 +65,10 @@ export class Rig {
     return this.#device;
   }
 
-  async start(): Promise<void> {
+  async start(options: Partial<DeviceOptions> = {}): Promise<void> {
     const { store, keys, clock, line: transport } = this;
     const ports = { store, keys, clock, transport, crypto: nodeCrypto, entropy };
-    this.#device = await createDevice({ ...ports, backoff: { firstMs: 1, longestMs: 5 } });
+    this.#device = await createDevice({ ...ports, backoff: { firstMs: 1, longestMs: 5 }, ...options });
     this.#device.onEvent((event) => this.events.push(event));
   }
 
@@ -96,7 +101,7 @@ export class Rig {
   async questions(): Promise<readonly Question[]> {
     const found = await Promise.all(["idevid", "ldevid-1"].map((name) => this.keys.publicKey(name)));
     const by = found.filter((key) => key !== undefined);
-    return this.line.calls.flatMap(({ sent }) => sent.map((bytes) => readQuestion(bytes, by, owner)));
+    return this.line.calls.flatMap(({ sent }) => sent.map((bytes) => readQuestion(bytes, by, this.fleet)));
   }
 }
 

@@ -10,6 +10,7 @@ export function waiting(kind: (typeof KINDS)[number]): Bench {
   switch (kind) {
     case "time":
       bench.feed({ type: "connected", door: "lobby" });
+      bench.answer(); // links come first
       return bench;
     case "enroll":
       bench.timed().connect("pledge");
@@ -28,6 +29,6 @@ export function waiting(kind: (typeof KINDS)[number]): Bench {
 }
 
 export function nonceOf({ value }: Question): Uint8Array {
-  if (!("nonce" in value)) throw new Error("a receipt has no nonce");
+  if (!("nonce" in value)) throw new Error("this question has no nonce");
   return value.nonce;
 }

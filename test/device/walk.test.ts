@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { step } from "../../device/machine.js";
 import type { DeviceRecord } from "../../device/record.js";
-import { heldVector, openRecord, standing } from "../../device/state.js";
+import { openRecord } from "../../device/held.js";
+import { heldVector, standing } from "../../device/state.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { toHex } from "../../protocol/bytes.js";
 import { ProtocolError } from "../../protocol/errors.js";
@@ -21,19 +22,28 @@ const RUNS = 75;
 const STEPS = 80;
 const SEED = 20_270_101;
 
-/** All that only grows. Opening a record costs six signatures, and every record is looked at twice. */
+/** All that only grows. Every record is looked at twice. */
 const known = new WeakMap<DeviceRecord, Record<string, Version>>();
 function ages(record: DeviceRecord): Record<string, Version> {
   const found = known.get(record);
   if (found) return found;
-  const { directive, release, freed, beacon } = openRecord(record, nodeCrypto);
-  const count = (value: number): Version => [0, value];
+  const { directive, release, freed, ledger, advisories, trust } = openRecord(record, nodeCrypto);
+  const { version, terms } = trust.authority.value;
+  const versionOf = (found: { value: { version: Version } } | undefined) =>
+    found?.value.version ?? NO_VERSION;
+  const count = (value = 0): Version => [0, value];
   const all = {
-    directive: directive?.value.version ?? NO_VERSION,
-    release: release?.value.version ?? NO_VERSION,
-    freed: freed?.value.version ?? NO_VERSION,
-    beacon: beacon?.value.version ?? NO_VERSION,
-    signedSeconds: count(record.signedSeconds),
+    authority: count(version),
+    directive: versionOf(directive),
+    release: versionOf(release),
+    freed: versionOf(freed),
+    head: versionOf(ledger.head),
+    ledger: versionOf(ledger.set?.beacon),
+    advisories: versionOf(advisories.list),
+    removals: versionOf(advisories.removal),
+    freedRemovals: versionOf(advisories.freed),
+    time: [terms.time, record.signedSeconds] as const,
+    rebooted: count(record.done?.reboot),
     lastAlarmId: count(record.lastAlarmId),
     receiptCounter: count(record.receiptCounter),
     keyCounter: count(record.keyCounter),
@@ -54,8 +64,13 @@ function fault(taken: Taken, bench: Bench): string | undefined {
     if (fell) return `${fell} fell from ${String(old[fell])} to ${String(young[fell])}`;
   }
   const lowered = LEVELS[standing(after)] < LEVELS[standing(before)];
-  const leased = before.held.lease !== after.held.lease && before.held.freed !== after.held.freed;
-  if (lowered && !leased) return `standing fell without a release and its lease, by ${input.type}`;
+  const named =
+    before.held.freed !== after.held.freed || before.held.advisories.freed !== after.held.advisories.freed;
+  const leased = before.held.lease !== after.held.lease && after.held.lease !== undefined;
+  const { list, latched } = before.held.advisories;
+  const newTerm = latched.some(({ term }) => term < (list?.value.version[0] ?? 0)); // confirmed by the lease
+  if (lowered && !(leased && (named || newTerm)))
+    return `standing fell without a lease that names why, by ${input.type}`;
   for (const effect of effects) {
     if (effect.type !== "send") continue;
     const { value } = readQuestion(effect.bytes, bench.made, owner); // a frame or an envelope, signed by a key of its own
@@ -89,6 +104,11 @@ test("I1: a few thousand steps of random lives: nothing falls, and the save come
           reached.add(standing(taken.after));
           if (taken.after.held.freed) reached.add("freed");
           if (taken.after.record.ldevid) reached.add("enrolled");
+          if (taken.after.held.advisories.freed) reached.add("removed");
+          if (taken.after.held.ledger.set) reached.add("ledger");
+          if (taken.after.held.trust.authority.value.version === 4) reached.add("rotated");
+          if (taken.after.session?.synced && taken.after.held.lease?.value.time[0] === 2)
+            reached.add("new time");
         }
         if (bench.steps.length === done && bench.disk !== onDisk) reached.add("rebooted");
         steps += bench.steps.length - done;
@@ -99,7 +119,8 @@ test("I1: a few thousand steps of random lives: nothing falls, and the save come
   expect(steps).toBeGreaterThan(3000);
   // It was a life, not a row of refusals.
   const seen = [...reached].sort().join(" ");
-  expect(seen).toBe("enrolled freed isolate none observe rebooted restrict revoked speaking");
+  const lives = "ledger new time none observe rebooted removed restrict revoked rotated speaking";
+  expect(seen).toBe(`enrolled freed isolate ${lives}`);
 });
 
 test("P12: the same state and the same input give the same result", () => {

@@ -22,6 +22,14 @@ export function table(
   return [first, line(rule), ...rest].join("\n");
 }
 
+/** Rows for `table`: number, word and meaning of each entry of a list in the source. */
+export function numbered<W extends string>(
+  numbers: Readonly<Record<W, number>>,
+  meanings: Readonly<Record<W, string>>,
+): string[][] {
+  return (Object.keys(numbers) as W[]).map((word) => [String(numbers[word]), `\`${word}\``, meanings[word]]);
+}
+
 /** What stands between the markers `<!-- name:begin -->` and `<!-- name:end -->`, blank lines around it aside. */
 export function between(text: string, name: string): string {
   return cut(text, name).inside.trim();

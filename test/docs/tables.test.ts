@@ -23,6 +23,18 @@ test("every message is linked to the table of its fields", () => {
   }
 });
 
+test("every link inside the page leads to a heading", () => {
+  const anchors = [...DOCUMENT.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+  const links = [...DOCUMENT.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor!);
+  expect(links.length).toBeGreaterThan(50);
+  expect(links.filter((anchor) => !anchors.includes(anchor))).toEqual([]);
+});
+
 describe("tables and markers", () => {
   test("cells are filled up to the widest, numbers to the right, bars escaped", () => {
     expect(table(["A", "Number"], [["a|b", "7"]], [1])).toBe(

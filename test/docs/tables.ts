@@ -1,61 +1,47 @@
 /**
- * The tables of docs/protocol.md, from the declarations and the comments beside them:
+ * What docs/protocol.md shows of the source: tables of messages, words and codes, and annotated bytes:
  *
  *     npx tsx test/docs/tables.ts --write
  */
 import { pathToFileURL } from "node:url";
-import { ISSUER_PURPOSES, ROLES } from "../../protocol/authority.js";
-import { COSE_ALGORITHMS, TYP_BASE } from "../../protocol/envelope.js";
-import { LEVELS } from "../../protocol/level.js";
+import { TYP_BASE } from "../../protocol/cose.js";
 import { PLAIN_MESSAGES, SIGNED_MESSAGES } from "../../protocol/messages.js";
-import { ERROR_CODES, ROLE_REASONS, type RoleReason, SESSION_ROLES } from "../../protocol/notice.js";
 import type { Message } from "../../protocol/schema.js";
-import { ALARM_KINDS } from "../../protocol/sync.js";
 import { x509Text } from "../peers/x509-text.js";
-import { annotatedEnvelope } from "./annotated.js";
-import { readDocument, table, writeDocument } from "./markdown.js";
+import { codeTables } from "./codes.js";
+import { exampleOf, examples, namedExamples } from "./examples.js";
+import { table, writeDocument } from "./markdown.js";
+import { partsOf } from "./names.js";
+import { wordTables } from "./words.js";
 
 export const PROTOCOL_DOCUMENT = "docs/protocol.md";
 
 type SignedMessage = (typeof SIGNED_MESSAGES)[number];
 type RoleSigned = Extract<SignedMessage, { signedBy: string }>["name"];
 
-/** Who signs what no role of the Authority signs. */
-const SIGNERS: Record<Exclude<SignedMessage["name"], RoleSigned>, string> = {
-  authority: "`root`",
+/** Who signs what no role of the Authority signs, or not one role alone. */
+const SIGNERS: Record<Exclude<SignedMessage["name"], RoleSigned> | "voucher", string> = {
+  authority: "`root`, the old one and the new one",
+  voucher: "`factory` (link 0), then `transfer` of the owner before",
   "birth-record": "the station's certificate key",
   "enroll-request": "the IDevID key",
   "renew-request": "the LDevID key",
   "return-request": "the IDevID key",
-  "sync-request": "the LDevID key; before there is one, the IDevID key",
+  "sync-request": "the LDevID key; where there is none, the IDevID key",
   receipt: "as a sync request",
   "birth-request": "the key that it names",
   "birth-stored": "the IDevID key",
 };
 
-const REASONS: Record<RoleReason, string> = {
-  ok: "nothing is withheld",
-  "no-certificate": "none was shown",
-  "bad-certificate": "it does not verify, or opens nothing here",
-  "not-enrolled": "a factory identity alone: enroll",
-  expired: "the LDevID has ended, or the IDevID was shown after enrollment: return",
-  future: "it is not valid yet, by the gateway's clock",
-  quarantined: "held at `restrict` or above: sync",
-  "pending-import": "not said by gateways yet; an error has the same name",
-  "old-generation": "its keys were replaced",
-  revoked: "for good",
-};
-
 /** Marker → Markdown. */
 export function tables(): ReadonlyMap<string, string> {
   return new Map([
-    ["directive", annotatedEnvelope()],
     ["messages", messageTable()],
     ["fields", [...SIGNED_MESSAGES, ...PLAIN_MESSAGES].map(fieldTable).join("\n\n")],
-    ["words", wordTable()],
-    ["errors", commentedTable("protocol/notice.ts", "ERROR_CODES", ERROR_CODES)],
-    ["reasons", reasonTable()],
-    ["refusals", refusalTable()],
+    ["parts", partTable()],
+    ...wordTables(),
+    ...codeTables(),
+    ...examples(),
   ]);
 }
 
@@ -64,7 +50,7 @@ function messageTable(): string {
     String(message.type),
     `[\`${message.name}\`](#${message.name})`,
     `envelope, typ ${TYP_BASE + message.type}`,
-    "signedBy" in message ? `\`${message.signedBy}\`` : SIGNERS[message.name],
+    message.name in SIGNERS ? SIGNERS[message.name as keyof typeof SIGNERS] : `\`${roleOf(message)}\``,
   ]);
   const plain = PLAIN_MESSAGES.map(({ type, name }) => [
     String(type),
@@ -76,8 +62,13 @@ function messageTable(): string {
   return table(["Number", "Message", "Carrier", "Signed by"], rows, [0]);
 }
 
-function fieldTable({ name, fields }: Pick<Message<unknown>, "name" | "fields">): string {
-  const rows = Object.entries(fields)
+function roleOf(message: SignedMessage): string {
+  if ("signedBy" in message) return message.signedBy;
+  throw new RangeError(`who signs a ${message.name}?`);
+}
+
+function fieldTable(message: Message<unknown>): string {
+  const rows = Object.entries(message.fields)
     .sort(([, a], [, b]) => a.key - b.key)
     .map(([field, { key, type, optional, doc }]) => [
       String(key),
@@ -86,55 +77,19 @@ function fieldTable({ name, fields }: Pick<Message<unknown>, "name" | "fields">)
       optional ? "" : "yes",
       doc,
     ]);
-  return `#### \`${name}\`\n\n${table(["Key", "Field", "Type", "Required", "Meaning"], rows, [0])}`;
+  const fields = table(["Key", "Field", "Type", "Required", "Meaning"], rows, [0]);
+  return [`#### \`${message.name}\``, fields, exampleOf(message) ?? []].flat().join("\n\n");
 }
 
-function wordTable(): string {
-  const words = {
-    level: LEVELS,
-    "key role": ROLES,
-    algorithm: COSE_ALGORITHMS,
-    "issuer purpose": ISSUER_PURPOSES,
-    "alarm kind": ALARM_KINDS,
-    "session role": SESSION_ROLES,
-  };
-  const rows = Object.entries(words).map(([what, numbers]) => [
-    what,
-    Object.entries(numbers)
-      .map(([word, number]) => `${number} \`${word}\``)
-      .join(", "),
-  ]);
-  return table(["What", "Numbers"], rows);
-}
-
-function reasonTable(): string {
-  const rows = Object.entries(ROLE_REASONS).map(([reason, number]) => [
-    String(number),
-    `\`${reason}\``,
-    REASONS[reason as RoleReason],
-  ]);
-  return table(["Number", "Reason", "Means"], rows, [0]);
-}
-
-function refusalTable(): string {
-  const rows = [
-    ...readDocument("protocol/errors.ts").matchAll(/^ {2}\| "([a-z-]+)"(?:;)?(?: \/\/ (.+))?$/gm),
-  ];
-  return table(
-    ["Code", "Bytes are refused because"],
-    rows.map(([, code, why]) => [`\`${code}\``, why ?? "the signature does not verify"]),
-  );
-}
-
-/** A table of numbers whose meaning stands in the comment beside each. */
-function commentedTable(file: string, name: string, numbers: Readonly<Record<string, number>>): string {
-  const declaration = readDocument(file).split(`export const ${name} = {`)[1]?.split("}")[0] ?? "";
-  const rows = Object.entries(numbers).map(([word, number]) => {
-    const comment = new RegExp(`\\b${word}"?: ${number}, // (.+)`).exec(declaration)?.[1];
-    if (comment === undefined) throw new RangeError(`${file}: ${name}.${word} has no comment`);
-    return [String(number), `\`${word}\``, comment];
+/** Maps inside of messages: what their keys are called. */
+function partTable(): string {
+  const messages: readonly string[] = [...SIGNED_MESSAGES, ...PLAIN_MESSAGES].map(({ name }) => name);
+  const parts = [...partsOf(namedExamples())].filter(([rule]) => !messages.includes(rule));
+  const rows = parts.map(([rule, keys]) => {
+    const names = [...keys].sort(([a], [b]) => a - b).map(([key, name]) => `${key} \`${name}\``);
+    return [`\`${rule}\``, names.join(", ")];
   });
-  return table(["Number", "Code", "Means"], rows, [0]);
+  return table(["Rule of the CDDL", "Keys"], rows);
 }
 
 const [, script] = process.argv;

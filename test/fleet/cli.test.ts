@@ -6,18 +6,21 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { PassThrough } from "node:stream";
-import { buildRouteMap } from "@stricli/core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readServerFile } from "../../fleet/adapters/server-file.js";
-import { runDaymark } from "../../fleet/cli/application.js";
+import { advisoryCommands } from "../../fleet/cli/commands/advisory.js";
+import { authorityCommands } from "../../fleet/cli/commands/authority.js";
+import { bundleCommands } from "../../fleet/cli/commands/bundle.js";
+import { deviceActCommands } from "../../fleet/cli/commands/device-acts.js";
 import { deviceCommands } from "../../fleet/cli/commands/device.js";
 import { quarantineCommands } from "../../fleet/cli/commands/quarantine.js";
+import { releaseCommands } from "../../fleet/cli/commands/release.js";
 import { serverRun } from "../../fleet/cli/commands/server.js";
 import { version } from "../../fleet/cli/commands/version.js";
 import { type Fleet, openFleet, serveApi } from "../../fleet/main.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
+import { inProcess, noun } from "./in-process.js";
 import { confirm, entropy, importDevices, temporaryFolder } from "./served-fleet.js";
 
 const MAIN = join(import.meta.dirname, "../../fleet/cli/main.ts");
@@ -56,24 +59,16 @@ async function daymark(...args: readonly string[]) {
   return ended(start(args));
 }
 
-/** The same in this process, which is quicker: for what ends at once. */
-async function inProcess(...args: readonly string[]) {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const env = { ...ENV, DAYMARK_DATA: folder.path };
-  const own = Object.getOwnPropertyDescriptors({ stdout, stderr, env, exitCode: undefined });
-  const like = Object.create(process, own) as NodeJS.Process; // the rest is this process's
-  await runDaymark(routes, args, like);
-  return {
-    exitCode: like.exitCode,
-    stdout: String(stdout.read() ?? ""),
-    stderr: String(stderr.read() ?? ""),
-  };
-}
+const here = (...args: readonly string[]) => inProcess(routes, folder.path, args);
 const gatewayIsNotWanted = () => Promise.reject(new Error("no test here gets as far as a gateway"));
 const routes = {
-  server: buildRouteMap({ routes: { run: serverRun(gatewayIsNotWanted) }, docs: { brief: "server" } }),
-  device: buildRouteMap({ routes: deviceCommands, docs: { brief: "device" } }),
-  quarantine: buildRouteMap({ routes: quarantineCommands, docs: { brief: "quarantine" } }),
+  server: noun({ run: serverRun(gatewayIsNotWanted) }),
+  device: noun({ ...deviceCommands, ...deviceActCommands }),
+  advisory: noun(advisoryCommands),
+  release: noun(releaseCommands),
+  bundle: noun(bundleCommands),
+  authority: noun(authorityCommands),
+  quarantine: noun(quarantineCommands),
   version,
 };
 
@@ -91,7 +86,7 @@ test("a quarantine from request to status, by two people", async () => {
   expect(requested).toMatchObject({ exitCode: 0 });
   expect(JSON.parse(requested.stdout)).toMatchObject({ state: "in-force", requestedBy: "admin" });
 
-  const lifted = await inProcess("quarantine", "lift", "21", "22", "--reason", "found again", "-j");
+  const lifted = await here("quarantine", "lift", "21", "22", "--reason", "found again", "-j");
   expect(lifted).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("--as approver") });
   const { id, state } = JSON.parse(lifted.stdout);
   expect(state).toBe("awaiting-approval");
@@ -105,36 +100,72 @@ test("a quarantine from request to status, by two people", async () => {
   expect(approved).toMatchObject({ exitCode: 0, stdout: `approved ${id}: in-force\n` });
   expect(approved.stderr).toMatch(/21\s+isolate\s+waiting/); // what it approved was shown
   expect(fleet.service.view.devices.get(21)?.level).toBe("none");
-  expect(await inProcess("quarantine", "approve", id, "--yes", "--as", "approver")).toMatchObject({
+  expect(await here("quarantine", "approve", id, "--yes", "--as", "approver")).toMatchObject({
     exitCode: 5,
   });
 
   await confirm(fleet.service, 21, 2, 3);
-  const status = await inProcess("quarantine", "status", id, "-j");
+  const status = await here("quarantine", "status", id, "-j");
   expect(JSON.parse(status.stdout).devices).toMatchObject([
     { number: 21, state: "confirmed" },
     { number: 22, state: "issued" },
   ]);
-  expect((await inProcess("quarantine", "status")).stdout).toContain("lift, leave at none");
+  expect((await here("quarantine", "status")).stdout).toContain("lift, leave at none");
+});
+
+test("an advisory from its preview to its end", async () => {
+  const match = ["--match", "number in 18..19"];
+  const preview = await here("advisory", "preview", ...match);
+  expect(preview.stdout).toMatch(/^match for sure +2$/m);
+  const added = await here("advisory", "add", ...match, "--level", "restrict", "--reason", "open telnet");
+  expect(added.stdout).toContain("hold at restrict all that match number in 18..19");
+  expect((await here("advisory", "list")).stdout).toMatch(/^1 +restrict +2 +number in 18..19 +open telnet$/m);
+  expect((await here("quarantine", "status", "--advisory", "1")).stdout).toMatch(/^cannot know yet +25$/m);
+  const ended = await here("advisory", "remove", "1", "--reason", "fixed");
+  expect(ended).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("--as approver") });
+});
+
+test("a count is filed for each device, and watch tells of it", async () => {
+  const filed = await here("device", "reboot", "17", "--reason", "hangs", "-j");
+  expect(JSON.parse(filed.stdout)).toMatchObject({ kind: "count", count: "reboot", state: "in-force" });
+  expect((await here("quarantine", "status")).stdout).toContain("reboot once more");
+  const wiped = await here("quarantine", "wipe", "17", "--reason", "sold", "-j");
+  expect(JSON.parse(wiped.stdout)).toMatchObject({ count: "wipe", state: "awaiting-approval" });
+  const log = start(["device", "watch", "--after", "0"]);
+  for await (const line of createInterface({ input: log.stdout! }))
+    if (/act-requested +reboot +1 devices +request [0-9a-f]{16} +\(hangs\)/.test(line)) return;
+  expect.unreachable("the log ended without it");
+});
+
+test("who knows of everything is told in numbers, of a device in words", async () => {
+  const all = await here("quarantine", "status");
+  expect(all.stdout).toMatch(/^DOCUMENT +VERSION +CONFIRMED +TOLD +CANNOT KNOW YET$/m);
+  expect(all.stdout).toMatch(/^ledger +1\.\d+ +\d+ +0 +\d+$/m);
+  const dark = await here("quarantine", "status", "--authority", "1", "--state", "dark", "--limit", "2");
+  expect(dark.stdout).toMatch(/^\d+ +\w+ +dark +last heard of .*Z$/m);
+  expect(dark.stderr).toContain("--after");
+  expect((await here("quarantine", "status", "--device", "25")).stdout).toContain("dark, last heard of");
+  const both = await here("quarantine", "status", "--device", "25", "--epoch", "0");
+  expect(both).toMatchObject({ exitCode: 2, stdout: "" });
 });
 
 test("devices are listed in columns, with what to do next on stderr", async () => {
-  const { exitCode, stdout, stderr } = await inProcess("device", "list", "--limit", "3");
+  const { exitCode, stdout, stderr } = await here("device", "list", "--limit", "3");
   const lines = stdout.trimEnd().split("\n");
   expect([exitCode, lines.length]).toEqual([0, 4]);
   const column = lines[0]!.indexOf("LEVEL");
   for (const line of lines.slice(1)) expect(line.slice(column, column + 6)).toBe("none  ");
   expect(stdout).not.toContain("\u001b");
   expect(stderr).toContain("--after 3");
-  const all = await inProcess("device", "list", "--limit", "10", "--all", "-j");
+  const all = await here("device", "list", "--limit", "10", "--all", "-j");
   expect(JSON.parse(all.stdout).devices).toHaveLength(25);
-  const none = await inProcess("device", "list", "--filter", "level:observe", "-j");
+  const none = await here("device", "list", "--filter", "level:observe", "-j");
   expect(JSON.parse(none.stdout)).toEqual({ devices: [] });
 });
 
 test("text that others chose cannot steer the terminal", async () => {
-  await inProcess("quarantine", "request", "9", "--level", "observe", "--reason", "\u001b[2Jx\u009b2J\ny");
-  const { stdout } = await inProcess("quarantine", "status");
+  await here("quarantine", "request", "9", "--level", "observe", "--reason", "\u001b[2Jx\u009b2J\ny");
+  const { stdout } = await here("quarantine", "status");
   expect(stdout).toContain("?[2Jx?2J?y");
 });
 
@@ -168,11 +199,18 @@ describe("how a command ends", () => {
     ["an unknown device", 3, ["device", "get", "99"]],
     ["a hold on an unknown device", 3, ["quarantine", "request", "99", "--level", "isolate", ...reason]],
     ["an unknown request", 3, ["quarantine", "status", "0123456789abcdef"]],
+    ["an unknown advisory", 3, ["advisory", "remove", "9", ...reason]],
+    ["a rule that is none", 2, ["advisory", "preview", "--match", "model is x"]],
+    ["a count of an unknown device", 3, ["device", "reboot", "99", ...reason]],
+    ["a version that is none", 2, ["quarantine", "status", "--advisories", "1"]],
+    ["an unknown epoch", 3, ["quarantine", "status", "--epoch", "999999"]],
+    ["drafts of an unknown request", 3, ["release", "draft", "0123456789abcdef", "--out", "x"]],
+    ["a draft that is not there", 3, ["release", "submit", "nothing-here"]],
     ["an operator without a token", 3, ["device", "list", "--as", "nobody"]],
     ["no server on the folder", 8, ["device", "list", "--data", "./elsewhere"]],
     ["nobody at the address", 8, ["device", "list", "--server", "http://127.0.0.1:1"]],
   ])("%s: %i", async (_, exitCode, args) => {
-    const result = await inProcess(...args);
+    const result = await here(...args);
     expect(result).toMatchObject({ exitCode, stdout: "" });
     expect(result.stderr).not.toBe("");
     expect(result.stderr).not.toMatch(/^\s+at /m); // words, and no stack
@@ -181,18 +219,18 @@ describe("how a command ends", () => {
   test("a token that is nobody's: 4; one that others can read is not even sent: 4", async () => {
     const token = join(folder.path, "token");
     await copyFile(join(folder.path, "fleet/keys/root.pem"), token);
-    expect(await inProcess("device", "list", "--token-file", token)).toMatchObject({ exitCode: 2 });
+    expect(await here("device", "list", "--token-file", token)).toMatchObject({ exitCode: 2 });
     await copyFile(join(folder.path, "fleet/tokens/admin"), token);
-    expect(await inProcess("device", "list", "--token-file", token)).toMatchObject({ exitCode: 0 });
+    expect(await here("device", "list", "--token-file", token)).toMatchObject({ exitCode: 0 });
     await chmod(token, 0o644);
-    expect(await inProcess("device", "list", "--token-file", token)).toMatchObject({
+    expect(await here("device", "list", "--token-file", token)).toMatchObject({
       exitCode: 4,
       stderr: expect.stringContaining("chmod 600"),
     });
     const other = await temporaryFolder();
     const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
     const stranger = await openFleet({ folder: other.path, ...parts });
-    const denied = await inProcess("device", "list", "--token-file", join(other.path, "tokens/admin"));
+    const denied = await here("device", "list", "--token-file", join(other.path, "tokens/admin"));
     expect(denied).toMatchObject({ exitCode: 4, stderr: expect.stringContaining("unauthenticated") });
     await stranger.close();
     await other.remove();
@@ -205,11 +243,19 @@ describe("how a command ends", () => {
   });
 
   test("help and version: 0, and each verb shows an example", async () => {
-    expect(await inProcess("version", "-j")).toMatchObject({ exitCode: 0, stderr: "" });
-    const verbs = ["server run", "device list", "device get", "device watch"];
-    verbs.push(...["request", "lift", "approve", "status"].map((verb) => `quarantine ${verb}`));
+    expect(await here("version", "-j")).toMatchObject({ exitCode: 0, stderr: "" });
+    const nouns: Record<string, readonly string[]> = {
+      server: ["run"],
+      device: ["list", "get", "watch", "rekey", "reboot", "attest"],
+      quarantine: ["request", "lift", "wipe", "approve", "status"],
+      advisory: ["preview", "add", "list", "remove"],
+      release: ["draft", "sign", "submit"],
+      bundle: ["export", "inspect", "apply"],
+      authority: ["show", "apply"],
+    };
+    const verbs = Object.entries(nouns).flatMap(([noun, own]) => own.map((verb) => `${noun} ${verb}`));
     for (const verb of verbs) {
-      const { exitCode, stdout } = await inProcess(...verb.split(" "), "--help");
+      const { exitCode, stdout } = await here(...verb.split(" "), "--help");
       expect([verb, exitCode]).toEqual([verb, 0]);
       expect(stdout).toContain(`Example: daymark ${verb}`);
     }

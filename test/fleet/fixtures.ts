@@ -4,7 +4,7 @@
  */
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import { type Act, type FleetEvent, fromBase64Url, toBase64Url } from "../../fleet/events.js";
-import { FLEET_KEY_NAMES, type FleetKeys } from "../../fleet/fleet-keys.js";
+import { FLEET_KEY_NAMES, type FleetKeys, type StagedKeys } from "../../fleet/fleet-keys.js";
 import { frontDoor } from "../../fleet/front-door.js";
 import type { FleetLink } from "../../fleet/link.js";
 import { DEFAULT_POLICY, type FleetPolicy } from "../../fleet/policy.js";
@@ -30,7 +30,7 @@ import type { Clock, Timer } from "../../protocol/clock.js";
 import type { Algorithm, Entropy, Signer } from "../../protocol/crypto.js";
 import { sealEnvelope } from "../../protocol/envelope.js";
 import { decodeFrame, encodeFrame } from "../../protocol/frame.js";
-import type { Level } from "../../protocol/level.js";
+import type { HoldLevel, Level } from "../../protocol/level.js";
 import type { Message } from "../../protocol/schema.js";
 import { Receipt, SyncRequest } from "../../protocol/sync.js";
 import type { HeldVector } from "../../protocol/vector.js";
@@ -92,6 +92,7 @@ export interface SmallFleetOptions {
   readonly clock?: HandClock;
   /** Part of every key: fleets of two labels have none in common. */
   readonly label?: string;
+  readonly staged?: StagedKeys;
 }
 
 export class SmallFleet {
@@ -102,7 +103,11 @@ export class SmallFleet {
   readonly keys: FleetKeys;
   readonly log: EventLog;
 
-  private constructor(options: FleetOptions & { clock: HandClock }, service: FleetService, station: Station) {
+  private constructor(
+    options: FleetOptions & { clock: HandClock; keys: FleetKeys },
+    service: FleetService,
+    station: Station,
+  ) {
     ({ clock: this.clock, keys: this.keys, log: this.log } = options);
     this.service = service;
     this.station = station;
@@ -111,7 +116,8 @@ export class SmallFleet {
 
   static async open(options: SmallFleetOptions = {}): Promise<SmallFleet> {
     const { policy, log = new MemoryEventLog(), clock = new HandClock(), label = "harbour" } = options;
-    const parts = { log, clock, crypto: nodeCrypto, entropy, name: label };
+    const { staged } = options;
+    const parts = { log, clock, crypto: nodeCrypto, entropy, name: label, ...(staged && { staged }) };
     const whole = { ...parts, keys: fleetKeys(label), policy: { ...DEFAULT_POLICY, ...policy } };
     const service = await FleetService.open(whole);
     return new SmallFleet(whole, service, await embeddedStation(service));
@@ -165,11 +171,28 @@ export class SmallFleet {
   }
 
   /** Requested and, where that takes a second person, approved. @returns why not, if so. */
-  async act(kind: Act["kind"], numbers: readonly number[], level: Level): Promise<Refusal | undefined> {
-    const { id, refusal } = await this.service.act({ kind, numbers, level, reason: "story" }, "ann");
+  async act(
+    kind: "hold" | "release",
+    numbers: readonly number[],
+    level: Level,
+  ): Promise<Refusal | undefined> {
+    return this.carryOut({ kind, numbers, level, reason: "story" });
+  }
+
+  /** Every device that matches is to hold itself at `level`. */
+  advise(match: string, level: HoldLevel = "restrict"): Promise<Refusal | undefined> {
+    return this.carryOut({ kind: "advise", numbers: [], match, level, reason: "story" });
+  }
+
+  unadvise(id: number): Promise<Refusal | undefined> {
+    return this.carryOut({ kind: "unadvise", numbers: [], id, reason: "story" });
+  }
+
+  async carryOut(act: Act): Promise<Refusal | undefined> {
+    const { id, refusal } = await this.service.act(act, "operator");
     const pending = this.service.view.acts.get(id);
     if (refusal || pending?.expiresAt === undefined) return refusal;
-    return (await this.service.approve(id, this.service.actDigest(pending.act), "bob")).refusal;
+    return (await this.service.approve(id, this.service.actDigest(pending.act), "approver")).refusal;
   }
 }
 

@@ -42,6 +42,17 @@ test("keys of another fleet, or none, do not open it", async () => {
   await (await open()).close();
 });
 
+test("an embedded fleet whose root keys were carried away runs on, and cannot be founded again", async () => {
+  await (await open()).close();
+  for (const name of ["root", "x509-root"])
+    await rename(join(folder.path, "keys", `${name}.pem`), join(folder.path, `${name}.away`));
+  const again = await open();
+  expect(again.service.keys.root).toBeUndefined();
+  await again.close();
+  await rename(join(folder.path, "log"), join(folder.path, "log.away"));
+  await expect(open()).rejects.toMatchObject({ code: "storage-failed" });
+});
+
 describe("one server per folder", () => {
   test("the second is refused, and does the first no harm", async () => {
     const first = await open();

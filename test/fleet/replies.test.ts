@@ -2,11 +2,14 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { certificateReply, protocolErrorReply, refusalReply, syncReply } from "../../fleet/replies.js";
+import type { FleetEvent } from "../../fleet/events.js";
 import type { Refusal } from "../../fleet/refusal.js";
 import type { DeviceView, FleetView } from "../../fleet/view.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import type { Trust } from "../../protocol/authority.js";
 import { CertificateReply } from "../../protocol/certify.js";
-import { parseEnvelope, payloadHash } from "../../protocol/envelope.js";
+import { parseEnvelope } from "../../protocol/cose.js";
+import { payloadHash } from "../../protocol/envelope.js";
 import { ProtocolError, type ProtocolErrorCode } from "../../protocol/errors.js";
 import { decodeFrame } from "../../protocol/frame.js";
 import { ErrorReply } from "../../protocol/notice.js";
@@ -15,16 +18,19 @@ import type { Version } from "../../protocol/version.js";
 import { verifyChain } from "../../protocol/x509/verify.js";
 import { freshNonce, must, signedOf, type SmallDevice, SmallFleet } from "./fixtures.js";
 
-type Kind = "directive" | "release" | "ledger";
-const KINDS: readonly Kind[] = ["directive", "release", "ledger"];
+type Kind = "directive" | "release" | "advisories" | "removals" | "ledger";
+/** In the order in which they are sent. */
+const KINDS: readonly Kind[] = ["directive", "release", "removals", "advisories", "ledger"];
 /** Smallest and largest reply that a device may ask for: `sync-request`. */
 const [LEAST, MOST] = [512, 65_536];
 
 let fleet: SmallFleet;
 let camera: SmallDevice;
 let view: FleetView;
+let trust: Trust;
 let device: DeviceView;
-/** The newest of each kind, as signed. */
+/** The newest of each kind, and as signed. */
+let issued: Record<Kind, FleetEvent & { readonly version: Version }>;
 let newest: Record<Kind, Uint8Array>;
 beforeAll(async () => {
   fleet = await SmallFleet.open();
@@ -32,17 +38,24 @@ beforeAll(async () => {
   await fleet.act("hold", [camera.number], "isolate");
   await fleet.act("release", [camera.number], "observe");
   await fleet.act("hold", [camera.number], "restrict");
+  for (const model of ["lamp", "buoy"]) await fleet.advise(`model in {"${model}"}`);
+  await fleet.unadvise(1);
   await camera.send(camera.syncRequest());
-  view = fleet.service.view;
+  ({ view, trust } = fleet.service);
   device = fleet.device(camera.number);
-  const { directive, release } = device;
-  newest = { directive: signedOf(directive), release: signedOf(release), ledger: signedOf(view.beacon) };
+  issued = {
+    directive: must(device.directive),
+    release: must(device.release),
+    advisories: must(view.advisories.list),
+    removals: must(view.advisories.removal),
+    ledger: must(view.beacon),
+  };
+  newest = Object.fromEntries(KINDS.map((kind) => [kind, signedOf(issued[kind])])) as typeof newest;
 });
 
 type Held = NonNullable<SyncRequest["holds"]["directive"]>;
 const hashOf = (document: Uint8Array) => payloadHash(parseEnvelope(document), nodeCrypto);
-const versionOf = (kind: Kind): Version =>
-  must(kind === "ledger" ? view.beacon?.version : device[kind]?.version);
+const versionOf = (kind: Kind): Version => issued[kind].version;
 const current = (kind: Kind): Held => ({ version: versionOf(kind), hash: hashOf(newest[kind]) });
 
 /** Of a device that holds `kinds` as they are now, and `other` as it says. */
@@ -56,7 +69,7 @@ function ask(
   return { subject: camera.number, nonce: freshNonce(), holds, maxReplyBytes };
 }
 
-const told = (sync: SyncRequest) => decodeFrame(SyncReply, syncReply(view, device, sync, nodeCrypto));
+const told = (sync: SyncRequest) => decodeFrame(SyncReply, syncReply(view, device, sync, trust, nodeCrypto));
 
 describe("the reply to a sync", () => {
   test("nothing new: the lease, and nothing else", () => {
@@ -64,7 +77,7 @@ describe("the reply to a sync", () => {
     expect(told(sync)).toEqual({ nonce: sync.nonce, lease: signedOf(device.lease), documents: [] });
   });
 
-  test("to one that holds nothing: all there is, directive first, then release, then Beacon", () => {
+  test("to one that holds nothing: all there is, what holds it first, then what frees it, then what is for all", () => {
     expect(told(ask([])).documents).toEqual(KINDS.map((kind) => newest[kind]));
   });
 
@@ -93,23 +106,25 @@ describe("the reply to a sync", () => {
 
   test("P9: to a revoked device: no lease, also when the view still has one", () => {
     const revoked: DeviceView = { ...device, level: "revoked" };
-    const reply = decodeFrame(SyncReply, syncReply(view, revoked, ask([]), nodeCrypto));
+    const reply = decodeFrame(SyncReply, syncReply(view, revoked, ask([]), trust, nodeCrypto));
     expect(reply.lease).toBeUndefined();
     expect(reply.documents).toEqual(KINDS.map((kind) => newest[kind]));
   });
 
   test("P12: the same question over the same view gives the same bytes", () => {
     const sync = ask(["ledger"]);
-    expect(syncReply(view, device, sync, nodeCrypto)).toEqual(syncReply(view, device, sync, nodeCrypto));
+    expect(syncReply(view, device, sync, trust, nodeCrypto)).toEqual(
+      syncReply(view, device, sync, trust, nodeCrypto),
+    );
   });
 
   const size = fc.oneof(fc.integer({ min: LEAST, max: 1200 }), fc.constant(MOST));
   test("P11: is never larger than the device can take, has the lease, and leaves out only what does not fit", () => {
-    const kinds = fc.uniqueArray(fc.constantFrom(...KINDS), { maxLength: 3 });
+    const kinds = fc.uniqueArray(fc.constantFrom(...KINDS), { maxLength: KINDS.length });
     fc.assert(
       fc.property(size, kinds, (maxReplyBytes, held) => {
         const sync = ask(held, {}, maxReplyBytes);
-        const bytes = syncReply(view, device, sync, nodeCrypto);
+        const bytes = syncReply(view, device, sync, trust, nodeCrypto);
         expect(bytes.length).toBeLessThanOrEqual(maxReplyBytes);
         const { lease, documents } = decodeFrame(SyncReply, bytes);
         expect(lease).toEqual(signedOf(device.lease));
@@ -143,10 +158,9 @@ describe("the reply to a sync", () => {
 
 describe("the reply to a request for an LDevID", () => {
   test("has the LDevID, its issuer, and what stands for the device already", () => {
-    const { trust } = fleet.service;
     const nonce = freshNonce();
-    const reply = decodeFrame(CertificateReply, certificateReply(device, nonce, trust));
-    expect(reply).toMatchObject({ nonce, documents: [newest.directive, newest.release] });
+    const reply = decodeFrame(CertificateReply, certificateReply(view, device, nonce, trust, nodeCrypto));
+    expect(reply).toMatchObject({ nonce, documents: KINDS.map((kind) => newest[kind]) });
     const verdict = verifyChain(reply.ldevid, trust.certificates, fleet.service.now(), nodeCrypto);
     expect(verdict).toMatchObject({
       profile: "ldevid",
@@ -159,8 +173,9 @@ describe("the reply to a request for an LDevID", () => {
 
   test("leaves out what was never issued", () => {
     const { release: _release, ...young } = device;
-    const bytes = certificateReply(young, freshNonce(), fleet.service.trust);
-    expect(decodeFrame(CertificateReply, bytes).documents).toEqual([newest.directive]);
+    const bytes = certificateReply(view, young, freshNonce(), trust, nodeCrypto);
+    const others = KINDS.filter((kind) => kind !== "release").map((kind) => newest[kind]);
+    expect(decodeFrame(CertificateReply, bytes).documents).toEqual(others);
   });
 });
 

@@ -16,6 +16,7 @@ import { JumpClock } from "../../protocol/adapters/jump-clock.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { utf8 } from "../../protocol/bytes.js";
 import type { Entropy } from "../../protocol/crypto.js";
+import { NO_VERSION } from "../../protocol/version.js";
 
 export const entropy: Entropy = (size) => new Uint8Array(randomBytes(size));
 
@@ -41,7 +42,8 @@ export async function confirm(service: FleetService, number: number, directive: 
   const counter = (service.view.devices.get(number)?.receiptCounter ?? 0) + 1;
   const version = (n: number) => [n > 0 ? 1 : 0, n] as const;
   const versions = { directive: version(directive), release: version(release) };
-  const held = { authority: 1, ledger: [1, 0] as const, ...versions, level: "none" as const };
+  const none = { advisories: NO_VERSION, removals: NO_VERSION, done: {} };
+  const held = { authority: 1, ledger: [1, 0] as const, ...versions, ...none, level: "none" as const };
   await service.request({ type: "receipt", number, counter, held }, `device/${number}`);
 }
 

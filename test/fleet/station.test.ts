@@ -9,7 +9,8 @@ import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { BirthChallenge, BirthHello, BirthRecord, BirthRequest, BirthStored } from "../../protocol/birth.js";
 import { toHex, utf8 } from "../../protocol/bytes.js";
 import type { Signer } from "../../protocol/crypto.js";
-import { parseEnvelope, sealEnvelope } from "../../protocol/envelope.js";
+import { parseEnvelope } from "../../protocol/cose.js";
+import { sealEnvelope } from "../../protocol/envelope.js";
 import { ProtocolError } from "../../protocol/errors.js";
 import { decodeFrame, encodeFrame } from "../../protocol/frame.js";
 import { FOUNDED, freshKey, freshNonce, recordsOf, SmallFleet, WatchedLog } from "./fixtures.js";
@@ -239,7 +240,11 @@ describe("P4: nothing is given that was not written", () => {
     "papers by a key that is not the %s are refused at import, and stay here",
     async (_, key, code) => {
       const identity = { ...fleet.stationIdentity, ...key };
-      const station = new Station(identity, fleetJournal(fleet.service, identity), () => FOUNDED);
+      const station = new Station(
+        () => Promise.resolve(identity),
+        fleetJournal(fleet.service),
+        () => FOUNDED,
+      );
       expect(await codeOf(station.receive(request(await hello("SN-1", station), "SN-1")))).toBe(code);
       expect(await births()).toEqual([]);
     },

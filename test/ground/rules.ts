@@ -30,7 +30,7 @@ const COMMANDS = /^(broker|device|simulators)\/commands\.js$/;
 
 /** Where sockets, files, timers, clocks and randomness may be. Every other file is pure. */
 const EDGES =
-  /(^|\/)adapters\/|(^|\/)(main|commands)\.ts$|^fleet\/(api|cli)\/|^broker\/gateway[^/]*\.ts$|^simulators\/voyage\//;
+  /(^|\/)adapters\/|(^|\/)(main|([a-z]+-)?commands)\.ts$|^fleet\/(api|cli)\/|^broker\/gateway[^/]*\.ts$|^simulators\/voyage\//;
 const PURE_PACKAGES = /^zod$/;
 
 /** Packages with one home. */

@@ -5,23 +5,47 @@
  */
 import type { Guard } from "./guard.js";
 import { apiGuards } from "./rows/api.js";
+import { bundleGuards } from "./rows/bundle.js";
 import { cryptoGuards } from "./rows/crypto.js";
 import { deviceGuards } from "./rows/device.js";
+import { deviceCoreGuards } from "./rows/device-core.js";
+import { deviceModuleGuards } from "./rows/device-modules.js";
 import { fleetGuards } from "./rows/fleet.js";
+import { fleetCoreGuards } from "./rows/fleet-core.js";
+import { fleetServiceGuards } from "./rows/fleet-service.js";
 import { gatewayGuards } from "./rows/gateway.js";
+import { ledgerGuards } from "./rows/ledger.js";
+import { operatorGuards } from "./rows/operator.js";
+import { peerGuards } from "./rows/peers.js";
+import { predicateGuards } from "./rows/predicate.js";
+import { quorumGuards } from "./rows/quorum.js";
 import { storageGuards } from "./rows/storage.js";
 import { storyGuards } from "./rows/stories.js";
+import { moreStoryGuards } from "./rows/stories-more.js";
+import { transferGuards } from "./rows/transfer.js";
 import { wireGuards } from "./rows/wire.js";
 import { x509Guards } from "./rows/x509.js";
 
 export const guards: readonly Guard[] = [
   ...storyGuards,
+  ...moreStoryGuards,
   ...wireGuards,
+  ...bundleGuards,
+  ...predicateGuards,
+  ...ledgerGuards,
+  ...quorumGuards,
   ...cryptoGuards,
   ...x509Guards,
   ...storageGuards,
   ...gatewayGuards,
   ...apiGuards,
   ...fleetGuards,
+  ...fleetCoreGuards,
+  ...fleetServiceGuards,
   ...deviceGuards,
+  ...deviceModuleGuards,
+  ...deviceCoreGuards,
+  ...peerGuards,
+  ...transferGuards,
+  ...operatorGuards,
 ];

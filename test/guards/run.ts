@@ -2,8 +2,8 @@
  * `npm run test:guards [-- --list | --only <part of a name> | --slice]`: takes each guard away in a copy of
  * the source and demands that its test goes red. Shipped code has no switch for this.
  *
- * `--slice` is what `npm test` runs right after all tests were green: the guards that serve a principle,
- * without trying first whether their tests are green with the guard in place.
+ * `--slice` is what `npm test` runs right after all tests were green: the guards that quarantine and
+ * revocation stand on, without trying first whether their tests are green with the guard in place.
  */
 import { parseArgs } from "node:util";
 import type { Guard } from "./guard.js";
@@ -11,6 +11,8 @@ import { guards } from "./guards.js";
 import { notGreen, notRed, patched } from "./judge.js";
 import { Workbench } from "./workbench.js";
 
+/** Principles whose guards are in the slice; the others take too long for every build. */
+const SLICE: ReadonlySet<string> = new Set(["P1", "P3", "P7", "P13"]);
 /** Copies of the source worked on at the same time. */
 const WORKBENCHES = 2;
 
@@ -18,7 +20,7 @@ const { values } = parseArgs({
   options: { only: { type: "string" }, list: { type: "boolean" }, slice: { type: "boolean" } },
 });
 const chosen = guards.filter(
-  ({ name, principle }) => name.includes(values.only ?? "") && !(values.slice && principle === undefined),
+  ({ name, principle }) => name.includes(values.only ?? "") && !(values.slice && !SLICE.has(principle ?? "")),
 );
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const title = ({ name, principle }: Guard) => (principle ? `${principle}: ${name}` : name);

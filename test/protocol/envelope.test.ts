@@ -6,15 +6,8 @@ import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { concatBytes, fromHex, toHex } from "../../protocol/bytes.js";
 import { decodeCbor } from "../../protocol/codec.js";
 import { Directive } from "../../protocol/directive.js";
-import {
-  keyId,
-  looksSigned,
-  openEnvelope,
-  parseEnvelope,
-  payloadHash,
-  prepareEnvelope,
-  sealEnvelope,
-} from "../../protocol/envelope.js";
+import { keyId, looksSigned, parseEnvelope } from "../../protocol/cose.js";
+import { openEnvelope, payloadHash, prepareEnvelope, sealEnvelope } from "../../protocol/envelope.js";
 import { ProtocolError } from "../../protocol/errors.js";
 import { encodeFrame } from "../../protocol/frame.js";
 import { PLAIN_MESSAGES, SIGNED_MESSAGES } from "../../protocol/messages.js";
@@ -43,7 +36,7 @@ describe.each(["ES256", "Ed25519"] as const)("%s", (algorithm) => {
     expect(opened.value).toEqual(directive);
     expect(opened.bytes).toBe(sealed);
     expect(toHex(opened.hash)).toBe(toHex(nodeCrypto.sha256(payload)).slice(0, 16));
-    expect(opened.signer).toBe(signer.publicKey);
+    expect(opened.signers).toEqual([signer.publicKey]);
   });
 
   test("what is signed is the Sig_structure of the CDDL", () => {
@@ -51,7 +44,7 @@ describe.each(["ES256", "Ed25519"] as const)("%s", (algorithm) => {
     expect(validate(CDDL, "to-be-signed", decodeForCddl(toBeSigned))).toBeUndefined();
     const [context, header, externalData, payload] = decodeCbor(toBeSigned) as Uint8Array[];
     expect(context).toBe("Signature1");
-    expect(toHex(header!)).toBe(toHex(parseEnvelope(sealed).protectedHeader));
+    expect(toHex(header!)).toBe(toHex(parseEnvelope(sealed).signatures[0].protectedHeader));
     expect(new TextDecoder().decode(externalData!.subarray(0, 9))).toBe("daymark/1");
     expect(toHex(externalData!.subarray(9))).toBe(toHex(FLEET));
     expect(toHex(payload!)).toBe(toHex(Directive.encode(directive)));

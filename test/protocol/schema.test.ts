@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { encode, rfc8949EncodeOptions } from "cborg";
 import { describe, expect, test } from "vitest";
 import { ProtocolError } from "../../protocol/errors.js";
-import { TYP_BASE } from "../../protocol/envelope.js";
+import { TYP_BASE } from "../../protocol/cose.js";
 import { PLAIN_MESSAGES, SIGNED_MESSAGES } from "../../protocol/messages.js";
 import { field, message, type Message } from "../../protocol/schema.js";
 import { array, bytes, text, uint } from "../../protocol/types.js";
@@ -121,7 +121,7 @@ describe("the comparison can fail", () => {
 
 test("carriers name each message with its number", () => {
   const sign1 = (typ: number, payload: string) =>
-    `#6.18([bstr .cbor { 1: alg, 4: kid, 16: ${typ} }, {}, bstr .cbor ${payload}, signature])`;
+    `#6.18([bstr .cbor { 1: alg, 4: kid, 16: ${typ} }, others, bstr .cbor ${payload}, signature])`;
   const carriers = `${SIGNED_MESSAGES.map(({ type, name }) => sign1(TYP_BASE + type, name)).join(" / ")}`;
   const frames = PLAIN_MESSAGES.map(({ type, name }) => `[${type}, ${name}]`).join(" / ");
   const want = parseCddl(`${TEXT}\nwant-envelope = ${carriers}\nwant-frame = ${frames}`);

@@ -1,6 +1,7 @@
 /** The size targets of the design hold, and docs/benchmarks.md says what is true. */
 import { describe, expect, test } from "vitest";
 import { BYTES_DOCUMENT, bytesTable, missed } from "../bench/bytes.js";
+import { exchanges, exchangeTable } from "../bench/exchanges.js";
 import { sizes } from "../bench/sizes.js";
 import { between, readDocument } from "../docs/markdown.js";
 
@@ -30,5 +31,7 @@ test("a target that is missed is named", () => {
 });
 
 test("docs/benchmarks.md has the present numbers (npm run bench:bytes)", () => {
-  expect(between(readDocument(BYTES_DOCUMENT), "bytes")).toBe(bytesTable(SIZES));
+  const document = readDocument(BYTES_DOCUMENT);
+  expect(between(document, "bytes")).toBe(bytesTable(SIZES));
+  expect(between(document, "exchanges")).toBe(exchangeTable(exchanges()));
 });

@@ -1,6 +1,7 @@
 /** The main story: away for 400 days, and quarantine comes before the first word. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Aboard, DAY_MS, device, Harbor, until } from "./harbor.js";
+import type { Aboard } from "./aboard.js";
+import { DAY_MS, device, Harbor, until } from "./harbor.js";
 
 const text = (words: string) => new TextEncoder().encode(words);
 

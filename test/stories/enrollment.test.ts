@@ -2,13 +2,16 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Connection, Door, Transport, TransportEvents } from "../../device/ports.js";
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
+import { wholeContent } from "../../fleet/ledger-history.js";
 import type { FleetLink } from "../../fleet/link.js";
 import { DEFAULT_POLICY } from "../../fleet/policy.js";
 import { FleetService } from "../../fleet/service.js";
 import { EnrollRequest } from "../../protocol/certify.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
-import { looksSigned, parseEnvelope } from "../../protocol/envelope.js";
-import { type Aboard, entropy, Harbor, softFleetKeys, until } from "./harbor.js";
+import { looksSigned, parseEnvelope } from "../../protocol/cose.js";
+import type { Aboard } from "./aboard.js";
+import { Harbor, until } from "./harbor.js";
+import { entropy, softFleetKeys } from "./soft-keys.js";
 
 let harbor: Harbor;
 let loseReplies = 0;
@@ -139,6 +142,8 @@ test("P4: a service started again on the same log knows exactly what the old one
   await first.request({ type: "import", birth }, "test");
   await first.act({ kind: "hold", numbers: [birth.number], level: "isolate", reason: "story" }, "admin");
   const second = await FleetService.open(options);
+  // First, since both keep what they have composed.
+  expect(wholeContent(second.view.ledger)).toEqual(wholeContent(first.view.ledger));
   expect(second.view).toEqual(first.view);
   expect(second.trust.fleetId).toEqual(first.trust.fleetId);
 });

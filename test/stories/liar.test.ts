@@ -3,12 +3,15 @@ import { afterEach, expect, test } from "vitest";
 import { frontDoor } from "../../fleet/front-door.js";
 import type { FleetLink } from "../../fleet/link.js";
 import { Directive } from "../../protocol/directive.js";
-import { looksSigned, parseEnvelope, sealEnvelope } from "../../protocol/envelope.js";
+import { looksSigned, parseEnvelope } from "../../protocol/cose.js";
+import { sealEnvelope } from "../../protocol/envelope.js";
 import { decodeFrame, encodeFrame, frameType } from "../../protocol/frame.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { Release } from "../../protocol/release.js";
 import { SyncReply, SyncRequest } from "../../protocol/sync.js";
-import { type Aboard, Harbor, softSigner, until } from "./harbor.js";
+import { type Sailor, withoutFirmware } from "./aboard.js";
+import { Harbor, until } from "./harbor.js";
+import { softSigner } from "./soft-keys.js";
 
 let harbor: Harbor;
 afterEach(async () => {
@@ -98,8 +101,8 @@ test("I3: a lease for a level that the device has not reached does not count", a
 });
 
 /** Publishes with a device's certificate and none of its firmware. @returns how many messages were taken. */
-async function taken(aboard: Required<Aboard>, topics: readonly string[]): Promise<number> {
-  const client = await harbor.withoutFirmware(aboard);
+async function taken(aboard: Sailor, topics: readonly string[]): Promise<number> {
+  const client = await withoutFirmware(aboard, harbor.gateway.port);
   let count = 0;
   const closed = new Promise<void>((done) => client.once("close", () => done()));
   for (const topic of topics) {

@@ -53,9 +53,8 @@ test("P11: a new Beacon is stored by everyone and confirmed by nobody: a fleet m
     harbor.events.filter((e) => e.type === "receipt-received" && e.number === camera.number).length;
   const before = (await camera.store.load())?.beacon;
   await harbor.hold([other.number], "isolate");
-  let stored = before;
-  await until(() => {
-    void camera.store.load().then((record) => (stored = record?.beacon));
+  await until(async () => {
+    const stored = (await camera.store.load())?.beacon;
     return Buffer.compare(Buffer.from(stored ?? []), Buffer.from(before ?? [])) !== 0;
   }, "it stored the new Beacon");
   await harbor.speaking(camera); // behind anything it may have sent about it

@@ -4,19 +4,22 @@ import { applyDocument, applyLease } from "../../device/documents.js";
 import { openStanding } from "../../device/edge.js";
 import { boot } from "../../device/machine.js";
 import type { DeviceRecord } from "../../device/record.js";
-import { type DeviceState, heldVector, standing } from "../../device/state.js";
+import { contextOf, type DeviceState, heldVector, standing } from "../../device/state.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { openDocument } from "../../protocol/authority.js";
-import { Beacon } from "../../protocol/beacon.js";
 import { Directive } from "../../protocol/directive.js";
-import { parseEnvelope, sealEnvelope } from "../../protocol/envelope.js";
+import { parseEnvelope } from "../../protocol/cose.js";
+import { sealEnvelope } from "../../protocol/envelope.js";
 import { Lease } from "../../protocol/lease.js";
-import type { LEVELS } from "../../protocol/level.js";
+import type { HoldLevel, Level } from "../../protocol/level.js";
 import { Release } from "../../protocol/release.js";
 import { field, message } from "../../protocol/schema.js";
 import { uint } from "../../protocol/types.js";
 import { NO_VERSION } from "../../protocol/version.js";
-import { type Aboard, entropy, Harbor } from "./harbor.js";
+import type { Aboard } from "./aboard.js";
+import { Harbor } from "./harbor.js";
+import { Pen } from "./pen.js";
+import { entropy } from "./soft-keys.js";
 
 let harbor: Harbor;
 let camera: Aboard;
@@ -32,41 +35,15 @@ afterEach(async () => {
   await harbor.close();
 });
 
-const seal = <T>(
-  message: Parameters<typeof sealEnvelope<T>>[0] & { signedBy?: string },
-  value: T,
-  key = harbor.keys.hold,
-) => sealEnvelope(message, value, key, harbor.service.trust.fleetId, nodeCrypto);
-const directive = (
-  n: number,
-  level: Exclude<keyof typeof LEVELS, "revoked">,
-  change: Partial<Directive> = {},
-) =>
-  seal(Directive, {
-    subject: record.number,
-    version: [1, n],
-    level,
-    reason: "story",
-    lowestGeneration: 1,
-    issuedAt: 0,
-    ...change,
-  });
-const release = (n: number, level: keyof typeof LEVELS, change: Partial<Release> = {}) =>
-  seal(
-    Release,
-    { subject: record.number, version: [1, n], level, issuedAt: 0, ...change },
-    harbor.keys.release,
-  );
-const beacon = (epoch: number, denied = 0) =>
-  seal(
-    Beacon,
-    { version: [1, epoch], denied, digest: new Uint8Array(32), authority: 1, issuedAt: 0 },
-    harbor.keys.ledger,
-  );
+const pen = () => new Pen(harbor, record.number);
+const directive = (n: number, level: HoldLevel, change: Partial<Directive> = {}) =>
+  pen().directive([1, n], level, change);
+const release = (n: number, level: Level, change: Partial<Release> = {}) =>
+  pen().release([1, n], level, change);
+const beacon = (epoch: number, denied: readonly number[] = []) => pen().beacon([1, epoch], denied).beacon;
 
 function apply(state: DeviceState, ...documents: readonly Uint8Array[]): DeviceState {
-  const context = { trust: harbor.service.trust, crypto: nodeCrypto, nowSeconds: 0 };
-  return documents.reduce((before, bytes) => applyDocument(before, openStanding(bytes, context)), state);
+  return documents.reduce((before, bytes) => applyDocument(before, openStanding(bytes, context())), state);
 }
 
 function lease(
@@ -78,23 +55,19 @@ function lease(
   const required = {
     authority: 1,
     ledger: holds.ledger?.version ?? NO_VERSION,
+    advisories: NO_VERSION,
+    removals: NO_VERSION,
     directive: holds.directive?.version ?? NO_VERSION,
     release: holds.release?.version ?? NO_VERSION,
     level: "none",
   } as const;
-  const value = {
-    subject: record.number,
-    nonce,
-    time: [1, 1000],
-    goodUntil: 2000,
-    nextSyncSeconds: 60,
-    required,
-  } as const;
-  const bytes = seal(Lease, { ...value, ...change }, harbor.keys.lease);
+  const value = { nonce, time: [1, 1000], goodUntil: 2000, nextSyncSeconds: 60, required } as const;
+  const bytes = pen().lease({ ...value, ...change });
   return applyLease(state, openDocument(Lease, bytes, harbor.service.trust, nodeCrypto), nonce, 0);
 }
 
 const fresh = () => boot(record, nodeCrypto, 0);
+const context = () => contextOf(fresh(), 0);
 
 describe("P3: an older version changes nothing", () => {
   test("directive", () => {
@@ -124,6 +97,8 @@ describe("P3: an older version changes nothing", () => {
     const required = {
       authority: 1,
       ledger: [1, 2],
+      advisories: NO_VERSION,
+      removals: NO_VERSION,
       directive: [1, 3],
       release: [1, 4],
       level: "none",
@@ -145,7 +120,7 @@ describe("P3: an older version changes nothing", () => {
     const state = apply(fresh(), directive(7, "restrict"), directive(7, "none"));
     expect(standing(state)).toBe("isolate");
     expect(state.record.alarms).toEqual([{ id: 1, kind: "fork" }]);
-    expect(standing(apply(fresh(), beacon(4), beacon(4, 1)))).toBe("isolate");
+    expect(standing(apply(fresh(), beacon(4), beacon(4, [1])))).toBe("isolate");
     expect(standing(apply(fresh(), release(4, "none"), release(4, "observe")))).toBe("isolate");
   });
   test("an alarm is cleared by a release that names it, once its lease is there", () => {
@@ -163,7 +138,6 @@ describe("P3: an older version changes nothing", () => {
 });
 
 describe("P1: documents that are not for this device", () => {
-  const context = () => ({ trust: harbor.service.trust, crypto: nodeCrypto, nowSeconds: 0 });
   test("another device's", () => {
     const state = fresh();
     expect(apply(state, directive(5, "isolate", { subject: record.number + 1 }))).toBe(state);
@@ -196,22 +170,11 @@ describe("P1: documents that are not for this device", () => {
     retyped[at + 2] = 0xec; // 65004, a release
     expect(parseEnvelope(retyped).type).toBe(Release.type);
     expect(() => openStanding(retyped, context())).toThrow(expect.objectContaining({ code: "wrong-key" }));
-    const lender = sealEnvelope(
-      Lease,
-      { ...leaseValue() },
-      harbor.keys.lease,
-      harbor.service.trust.fleetId,
-      nodeCrypto,
-    );
-    expect(() => openStanding(lender, context())).toThrow(expect.objectContaining({ code: "unknown-type" }));
-  });
-  const leaseValue = (): Lease => ({
-    subject: record.number,
-    nonce: new Uint8Array(16),
-    time: [1, 1],
-    goodUntil: 2,
-    nextSyncSeconds: 1,
-    required: { authority: 1, ledger: NO_VERSION, directive: NO_VERSION, release: NO_VERSION, level: "none" },
+    const required = { authority: 1, ledger: NO_VERSION, advisories: NO_VERSION, removals: NO_VERSION };
+    const demanded = { ...required, directive: NO_VERSION, release: NO_VERSION, level: "none" } as const;
+    const value = { nonce: new Uint8Array(16), time: [1, 1], goodUntil: 2, nextSyncSeconds: 1 } as const;
+    const lease = pen().lease({ ...value, required: demanded });
+    expect(() => openStanding(lease, context())).toThrow(expect.objectContaining({ code: "unknown-type" }));
   });
   test("a directive of a later protocol version counts as restrict", () => {
     // Key 20 is one that this version does not know.
@@ -224,9 +187,11 @@ describe("P1: documents that are not for this device", () => {
       lowestGeneration: 1,
       issuedAt: 0,
     } as const;
-    const state = apply(fresh(), seal(later, value));
+    const state = apply(fresh(), pen().seal(later, value, harbor.keys.hold));
     expect(standing(state)).toBe("restrict");
-    expect(apply(fresh(), seal(later, { ...value, subject: record.number + 1 }))).toEqual(fresh());
+    expect(
+      apply(fresh(), pen().seal(later, { ...value, subject: record.number + 1 }, harbor.keys.hold)),
+    ).toEqual(fresh());
   });
 
   test("so does one whose fields have other types by then", () => {
@@ -241,7 +206,7 @@ describe("P1: documents that are not for this device", () => {
       lowestGeneration: 1,
       issuedAt: 0,
     };
-    const bytes = seal(later as unknown as typeof Directive, { ...value, reason: 7 } as unknown as Directive);
+    const bytes = pen().seal(later, { ...value, reason: 7 }, harbor.keys.hold);
     expect(standing(apply(fresh(), bytes))).toBe("restrict");
   });
 });

@@ -1,7 +1,8 @@
 /** What frees a device, and what does not (P7, P13). */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { fromBase64Url } from "../../fleet/events.js";
-import { type Aboard, Harbor, until } from "./harbor.js";
+import type { Aboard, Sailor } from "./aboard.js";
+import { Harbor, until } from "./harbor.js";
 
 let harbor: Harbor;
 beforeEach(async () => {
@@ -21,7 +22,7 @@ function newest(
 }
 
 /** A document by hand, and then one that is known to be refused: once that is reported, the first was looked at. */
-async function handOver(aboard: Required<Aboard>, document: Uint8Array): Promise<void> {
+async function handOver(aboard: Sailor, document: Uint8Array): Promise<void> {
   const refusals = () => aboard.events.filter(({ type }) => type === "refused").length;
   const before = refusals();
   aboard.device.receive(document);

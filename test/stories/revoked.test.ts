@@ -12,7 +12,9 @@ import { openDocument } from "../../protocol/authority.js";
 import { Release } from "../../protocol/release.js";
 import { SyncReply, SyncRequest } from "../../protocol/sync.js";
 import { topicsOf } from "../../protocol/topics.js";
-import { type Aboard, entropy, Harbor, softSigner, until } from "./harbor.js";
+import { type Sailor, withoutFirmware } from "./aboard.js";
+import { Harbor, until } from "./harbor.js";
+import { entropy, softSigner } from "./soft-keys.js";
 
 let harbor: Harbor;
 beforeEach(async () => {
@@ -23,11 +25,8 @@ afterEach(async () => {
 });
 
 /** Logs in with the device's own key and certificate, sends, and returns what came down. */
-async function ask(
-  aboard: Required<Aboard>,
-  messages: readonly Uint8Array[],
-): Promise<readonly Uint8Array[]> {
-  const client = await harbor.withoutFirmware(aboard);
+async function ask(aboard: Sailor, messages: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+  const client = await withoutFirmware(aboard, harbor.gateway.port);
   const topics = topicsOf(toHex(harbor.service.trust.fleetId));
   const down: Uint8Array[] = [];
   client.on("message", (_topic, payload) => down.push(new Uint8Array(payload)));
@@ -69,7 +68,10 @@ test("P9: a revoked device is told so, each time it asks, by a document that pro
 
   for (let time = 0; time < 3; time++) {
     const [notice, told] = await ask(camera, [await sync()]);
-    expect(decodeFrame(RoleNotice, notice ?? new Uint8Array())).toEqual({ role: "held", reason: "revoked" });
+    expect(decodeFrame(RoleNotice, notice ?? new Uint8Array())).toMatchObject({
+      role: "held",
+      reason: "revoked",
+    });
     const reply = decodeFrame(SyncReply, told ?? new Uint8Array());
     expect(reply.lease).toBeUndefined();
     const releases = reply.documents.flatMap((bytes) => {

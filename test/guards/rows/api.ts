@@ -12,7 +12,7 @@ export const apiGuards: readonly Guard[] = [
   {
     name: "bodies are bounded",
     file: "fleet/api/app.ts",
-    find: "app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));",
+    find: "app.use(bodyBound(MAX_BODY_BYTES));",
     replace: "",
     test: { file: "test/fleet/api.test.ts", name: "a body over the bound is refused" },
   },
@@ -61,15 +61,15 @@ export const apiGuards: readonly Guard[] = [
   {
     name: "an approval binds the set of devices",
     file: "fleet/registry-acts.ts",
-    find: "if (digest !== expectedDigest)",
+    find: "if (digest !== approvalDigest(view, pending.act, context.crypto))",
     replace: 'if (digest === "")',
     test: { file: "test/fleet/api.test.ts", name: "an approval for another set of devices" },
   },
   {
     name: "a request runs out",
     file: "fleet/registry-acts.ts",
-    find: "if (now > pending.expiresAt)",
-    replace: "if (now < 0)",
+    find: "if (now > expiresAt) return",
+    replace: "if (now < 0) return",
     test: { file: "test/fleet/api.test.ts", name: "a request that ran out cannot be approved" },
   },
   {
@@ -82,8 +82,8 @@ export const apiGuards: readonly Guard[] = [
   {
     name: "a fleet with a log gets no new keys",
     file: "fleet/main.ts",
-    find: ", await hasRecords(log)",
-    replace: ", false",
+    find: "|| (await hasRecords(log))",
+    replace: "",
     test: { file: "test/fleet/open-fleet.test.ts", name: "keys of another fleet, or none" },
   },
   {

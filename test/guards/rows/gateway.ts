@@ -138,8 +138,8 @@ export const gatewayGuards: readonly Guard[] = [
   {
     name: "a request is judged by the role it is answered under",
     file: "broker/gateway-requests.ts",
-    find: "if (!messageAllowed({ role, reason }, type)) {",
-    replace: 'if (!messageAllowed({ role: "device", reason: "ok" }, type)) {',
+    find: "messageAllowed(occupant, type)",
+    replace: 'messageAllowed({ role: "device", reason: "ok" }, type)',
     test: {
       file: "test/broker/gateway-requests.test.ts",
       name: "what counts is the role when a request is answered",
@@ -172,5 +172,34 @@ export const gatewayGuards: readonly Guard[] = [
     find: "return topic === session.down || maySubscribe(this.#context.topics, session.occupant(), topic);",
     replace: "return true;",
     test: { file: "test/broker/gateway-live.test.ts", name: "the same for what it hears" },
+  },
+  {
+    name: "frames are answered by role",
+    principle: "P10",
+    file: "broker/admission.ts",
+    find: 'reason !== "revoked" && FRAMES[role].includes(type)',
+    replace: "FRAMES.device.includes(type)",
+    test: { file: "test/broker/gateway-requests.test.ts", name: "a question for the ledger by a pledge" },
+  },
+  {
+    name: "a session is held against the CAs of the newest Authority",
+    principle: "P10",
+    file: "broker/gateway.ts",
+    find: "void this.#reexamine();",
+    replace: "return;",
+    test: {
+      file: "test/broker/gateway-authority.test.ts",
+      name: "a session whose certificate no longer verifies",
+    },
+  },
+  {
+    name: "a gateway takes a certificate of the newest Authority",
+    file: "broker/main.ts",
+    find: 'if (type === "authority") void tls.recertify();',
+    replace: "void type;",
+    test: {
+      file: "test/broker/gateway-authority.test.ts",
+      name: "the gateway takes a new certificate at once",
+    },
   },
 ];
