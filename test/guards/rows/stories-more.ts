@@ -1,4 +1,4 @@
-/** Guards that the stories of issue 3 defend. */
+/** Further guards that only stories defend. */
 import type { Guard } from "../guard.js";
 
 export const moreStoryGuards: readonly Guard[] = [
