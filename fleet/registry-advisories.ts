@@ -100,8 +100,8 @@ export function removalFact(
 }
 
 /**
- * After its term was raised, the list starts again at 1 with the entries that still count. With none of them
- * too: who missed the removal of an earlier term is held by its entry until a list of the new term comes.
+ * After its term was raised, the list starts again at 1 with the entries that still count; with none of them
+ * too, so that everyone holds a list of the term that counts.
  */
 export function listIsOld({ advisories: { list } }: FleetView, { terms }: Context): boolean {
   return list !== undefined && inTerm(list.version, terms.advisory) === NO_VERSION;

@@ -116,14 +116,14 @@ export const fleetServiceGuards: readonly Guard[] = [
     test: { file: CA_CLI, name: "raises the terms of what release keys sign with new ones of them" },
   },
   {
-    name: "who missed a removal gets a list of the new term",
+    name: "the list of advisories goes on in a new term",
     principle: "P9",
     file: "fleet/registry-advisories.ts",
     find: "return list !== undefined && inTerm(",
     replace: "return list !== undefined && list.entries.length > 99 && inTerm(",
     test: {
-      file: "test/stories/rotation.test.ts",
-      name: "after the operators' keys were replaced, who missed what the old ones signed works",
+      file: "test/fleet/registry-advisories.test.ts",
+      name: "a new term starts again at 1, with the entries that still count",
     },
   },
   {
