@@ -63,9 +63,9 @@ function recordFrom(
   { hardwareId, model, crypto }: BirthOptions,
   fleetId: Uint8Array,
 ): DeviceRecord {
-  const chain = authoritiesIn(grant, openFirstAuthority(grant.authority, crypto, fleetId), crypto);
-  const trust = chain.at(-1) ?? openFirstAuthority(grant.authority, crypto, fleetId);
-  const voucher = openVoucher(grant.voucher, chain, crypto).value;
+  const first = openFirstAuthority(grant.authority, crypto, fleetId);
+  const { newest: trust, all } = authoritiesIn(grant, first, crypto);
+  const voucher = openVoucher(grant.voucher, all, crypto).value;
   const number = numberIn(grant, voucher, { hardwareId, publicKey }, trust, crypto);
   const forThisFleet =
     equalBytes(voucher.owner.slice(0, trust.fleetId.length), trust.fleetId) && // the id is where that hash begins
@@ -95,14 +95,15 @@ function recordFrom(
  * Signed by the factory key of any version: a birth that was cut off goes on with the papers it had, though
  * that key was replaced meanwhile.
  */
-function openVoucher(bytes: Uint8Array, chain: readonly Trust[], crypto: Crypto): Opened<Voucher> {
-  const [older, newest] = [chain.slice(0, -1), chain.slice(-1)];
-  for (const trust of older) {
+function openVoucher(bytes: Uint8Array, all: readonly Trust[], crypto: Crypto): Opened<Voucher> {
+  let refusal: unknown;
+  for (const trust of all) {
     try {
       return openDocument(Voucher, bytes, trust, crypto);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error; // perhaps by a later version's key
+      if (!(error instanceof ProtocolError)) throw error;
+      refusal = error; // perhaps by a later version's key
     }
   }
-  return openDocument(Voucher, bytes, newest[0] as Trust, crypto);
+  throw refusal;
 }

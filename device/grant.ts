@@ -39,7 +39,7 @@ export function openGrant(bytes: Uint8Array, owned: Owned, giver: Trust, crypto:
   const grant = decodeFrame(BirthGrant, bytes);
   const link = openTransfer(grant.voucher, owned.voucher, giver, crypto);
   const first = openOwner(grant.authority, link, crypto);
-  const trust = authoritiesIn(grant, first, crypto).at(-1) ?? first;
+  const { newest: trust } = authoritiesIn(grant, first, crypto);
   if (equalBytes(trust.fleetId, giver.fleetId))
     throw new ProtocolError("out-of-range", "this fleet owns the device already");
   const number = numberIn(grant, link.value, owned, trust, crypto);

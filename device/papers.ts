@@ -19,10 +19,18 @@ export interface Self {
  * The Authorities that came with papers: the first one, and those that its links lead to.
  * @throws ProtocolError that names a link which does not prove itself.
  */
-export function authoritiesIn({ links = [] }: BirthGrant, first: Trust, crypto: Crypto): readonly Trust[] {
-  const chain = [first];
-  for (const link of links) chain.push(openNextAuthority(link, chain.at(-1) ?? first, crypto));
-  return chain;
+export function authoritiesIn(
+  { links = [] }: BirthGrant,
+  first: Trust,
+  crypto: Crypto,
+): { readonly newest: Trust; readonly all: readonly Trust[] } {
+  const all = [first];
+  let newest = first;
+  for (const link of links) {
+    newest = openNextAuthority(link, newest, crypto);
+    all.push(newest);
+  }
+  return { newest, all };
 }
 
 /**

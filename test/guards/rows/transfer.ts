@@ -350,8 +350,8 @@ export const transferGuards: readonly Guard[] = [
     name: "papers are held against the newest Authority that came along",
     principle: "P9",
     file: "device/birth.ts",
-    find: "const trust = chain.at(-1) ??",
-    replace: "const trust = chain[0] ??",
+    find: "const { newest: trust, all } =",
+    replace: "const { all: [trust], all } =",
     test: { file: "test/stories/birth.test.ts", name: "after the factory's key and its CA were replaced" },
   },
 ];
