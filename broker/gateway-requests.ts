@@ -66,7 +66,7 @@ export class Requests {
   }
 
   async #answerFrame(type: number, frame: Uint8Array): Promise<readonly Uint8Array[]> {
-    if (type === AuthorityRequest.type) return [this.#link.authorities(frame)];
+    if (type === AuthorityRequest.type) return [await this.#link.authorities(frame)];
     return type === LedgerRequest.type ? this.#link.ledger(frame) : [await this.#link.time(frame)];
   }
 

@@ -20,16 +20,20 @@ import { type FleetView, numbersOfHardware } from "./view.js";
 
 /** Gateways, stations and services count from here, so that devices can count from 1 without gaps. */
 const FIRST_HOLDER_NUMBER = 0xf000_0000;
+const TICKET_SEED_BYTES = 32;
 
 export function frontDoor(service: FleetService): FleetLink {
-  const { crypto } = service.options;
+  const { crypto, entropy } = service.options;
+  const ticketSeed = entropy(TICKET_SEED_BYTES);
   return {
     trust: () => service.trust,
     standing: (number) => standingOfNumber(service, number),
     beacon: () => signedOf(service.view.beacon),
     handle: (number, message) => answerDevice(service, message, number),
-    authorities: (frame) => authorityReply(service.view, decodeFrame(AuthorityRequest, frame), service.trust),
-    ledger: (frame) => ledgerAnswer(service.view, decodeFrame(LedgerRequest, frame), crypto),
+    ticketSeed: () => ticketSeed,
+    authorities: async (frame) =>
+      authorityReply(service.view, decodeFrame(AuthorityRequest, frame), service.trust),
+    ledger: async (frame) => ledgerAnswer(service.view, decodeFrame(LedgerRequest, frame), crypto),
     time: async (frame) => {
       const { nonce } = decodeFrame(TimeRequest, frame);
       const { authority, fleetId } = service.trust;

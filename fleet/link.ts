@@ -40,11 +40,16 @@ export interface FleetLink {
    */
   handle(number: number, message: Uint8Array): Promise<readonly Uint8Array[]>;
   /** An `authority-request` frame, at any door; answers with an `authority-reply` frame. */
-  authorities(request: Uint8Array): Uint8Array;
+  authorities(request: Uint8Array): Promise<Uint8Array>;
   /** A `ledger-request` frame; answers with a `ledger-part` frame, or the newest Beacon and the first part to it. */
-  ledger(request: Uint8Array): readonly Uint8Array[];
+  ledger(request: Uint8Array): Promise<readonly Uint8Array[]>;
   /** A `time-request` frame from the lobby; answers with a signed `time`. */
   time(request: Uint8Array): Promise<Uint8Array>;
+  /**
+   * 32 bytes from which all gateways of one service make the keys of their TLS tickets, so that a session
+   * that one of them began resumes at another. Only in memory, new with each start of the service.
+   */
+  ticketSeed(): Uint8Array;
   /** Issues a gateway certificate for a key that the gateway made itself. @returns DER, leaf first. */
   certifyGateway(publicKey: PublicKey, hosts: readonly string[]): Promise<readonly Uint8Array[]>;
   /** @returns a call that ends the watch. */

@@ -14,6 +14,8 @@ export const fleet: TestFleet = testFleet("ES256");
 export const WORKING: Standing = { level: "none", lowestGeneration: 1, enrolled: true };
 export const GATEWAY_LIFE_SECONDS = 90 * DAY;
 
+const TICKET_SEED = new Uint8Array(32).fill(7);
+
 export class ScriptedLink implements FleetLink {
   readonly standings = new Map<number, Standing>();
   /** What was handed over, oldest first. */
@@ -21,8 +23,9 @@ export class ScriptedLink implements FleetLink {
   /** What the fleet answers; a test may hold it back, or throw. */
   reply: (message: Uint8Array) => Promise<readonly Uint8Array[]> = () => Promise.resolve([utf8("reply")]);
   time = (): Promise<Uint8Array> => Promise.resolve(utf8("signed time"));
-  authorities = (_frame: Uint8Array): Uint8Array => utf8("authority links");
-  ledger = (_frame: Uint8Array): readonly Uint8Array[] => [utf8("beacon"), utf8("ledger part")];
+  authorities = (_frame: Uint8Array): Promise<Uint8Array> => Promise.resolve(utf8("authority links"));
+  ledger = (_frame: Uint8Array): Promise<readonly Uint8Array[]> =>
+    Promise.resolve([utf8("beacon"), utf8("ledger part")]);
   /** How many certificates it has issued. */
   issued = 0;
   /** Unix seconds from which those begin. */
@@ -41,6 +44,10 @@ export class ScriptedLink implements FleetLink {
 
   beacon(): Uint8Array {
     return this.#beacon;
+  }
+
+  ticketSeed(): Uint8Array {
+    return TICKET_SEED;
   }
 
   handle(number: number, message: Uint8Array): Promise<readonly Uint8Array[]> {

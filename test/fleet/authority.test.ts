@@ -482,10 +482,10 @@ describe("certificate authorities that were replaced", () => {
 });
 
 describe("links on request", () => {
-  const ask = (from: number, maxReplyBytes = 65_536) =>
+  const ask = async (from: number, maxReplyBytes = 65_536) =>
     decodeFrame(
       AuthorityReply,
-      fleet.door.authorities(encodeFrame(AuthorityRequest, { version: from, maxReplyBytes })),
+      await fleet.door.authorities(encodeFrame(AuthorityRequest, { version: from, maxReplyBytes })),
     );
   const versions = (links: readonly Uint8Array[]) =>
     links.map((link) => Authority.decode(parseEnvelope(link).payload).version);
@@ -493,20 +493,20 @@ describe("links on request", () => {
     for (let i = 0; i < 20; i++) await install(nextLink(fleet));
   });
 
-  test("P11: come in order, at most 16 at a time, and never more bytes than were asked for", () => {
-    const all = ask(1);
+  test("P11: come in order, at most 16 at a time, and never more bytes than were asked for", async () => {
+    const all = await ask(1);
     expect([all.newest, versions(all.links)]).toEqual([21, Array.from({ length: 16 }, (_, i) => i + 2)]);
-    const few = encodeFrame(AuthorityReply, ask(1, 6000));
+    const few = encodeFrame(AuthorityReply, await ask(1, 6000));
     expect(few.length).toBeLessThanOrEqual(6000);
-    const got = versions(ask(1, 6000).links);
+    const got = versions((await ask(1, 6000)).links);
     expect(got).toEqual(got.map((_, i) => i + 2));
     expect(got.length).toBeGreaterThan(0);
   });
 
-  test("end at the newest; who holds that gets none", () => {
-    expect(versions(ask(19).links)).toEqual([20, 21]);
-    expect(ask(21)).toEqual({ newest: 21, links: [] });
-    expect(ask(99)).toEqual({ newest: 21, links: [] });
+  test("end at the newest; who holds that gets none", async () => {
+    expect(versions((await ask(19)).links)).toEqual([20, 21]);
+    expect(await ask(21)).toEqual({ newest: 21, links: [] });
+    expect(await ask(99)).toEqual({ newest: 21, links: [] });
   });
 
   test("P2: a sync brings those that a device lacks, before anything that they prove", async () => {

@@ -37,8 +37,8 @@ let harbor: Harbor;
 let bend: (links: readonly Uint8Array[]) => readonly Uint8Array[] = (links) => links;
 const bending = (link: FleetLink): FleetLink => ({
   ...link,
-  authorities: (request) => {
-    const { newest, links } = decodeFrame(AuthorityReply, link.authorities(request));
+  authorities: async (request) => {
+    const { newest, links } = decodeFrame(AuthorityReply, await link.authorities(request));
     return encodeFrame(AuthorityReply, { newest, links: bend(links) });
   },
 });
