@@ -1,5 +1,6 @@
 /** What a device makes of what the fleet and its gateways say. Pure. */
 import { equalBytes } from "../protocol/bytes.js";
+import { isQuarantined } from "../protocol/level.js";
 import { type ErrorReply, MAX_RETRY_AFTER_SECONDS, type RoleNotice } from "../protocol/notice.js";
 import type { Opened } from "../protocol/envelope.js";
 import type { Time } from "../protocol/time.js";
@@ -7,7 +8,7 @@ import { giveUp } from "./asking.js";
 import type { FleetMessage } from "./edge.js";
 import { answersChallenge, applyHeard, hear, takeChallengeReply, takeSyncReply } from "./hearing.js";
 import { takeCertificate } from "./identity.js";
-import type { DeviceState, Session } from "./state.js";
+import { type DeviceState, type Session, standing } from "./state.js";
 import { leave, type Moment, only, type Step, withoutJob } from "./steps.js";
 import { changeOwner } from "./transfer.js";
 
@@ -60,7 +61,9 @@ const REFUSED_LDEVID: ReadonlySet<RoleNotice["reason"]> = new Set(["bad-certific
 function takeNotice(state: DeviceState, { role, reason, authority }: RoleNotice, before: Session): Step {
   const session = { ...before, newestAuthority: Math.max(before.newestAuthority, authority) };
   if (session.door === "lobby" || role === session.role) return only({ ...state, session });
-  const next = { ...withoutJob(state), session: { ...session, role } };
+  // What lowers or raises the role is a document. Where it did not come by itself, the next sync brings it.
+  const isKnown = (role === "held") === isQuarantined(standing(state));
+  const next = { ...withoutJob(state), session: { ...session, role, synced: session.synced && isKnown } };
   if (role !== "lobby" || !REFUSED_LDEVID.has(reason) || !state.held.ldevid) return only(next);
   // The CA of its LDevID may be gone: the IDevID says as well who it is (P9). If that is refused too, the
   // LDevID is tried again on the connection after this one, which nobody hurries.

@@ -119,7 +119,8 @@ async function withDevice<T>(dir: string, use: (device: Device) => Promise<T>): 
   }
 }
 
+/** The text may hold a name from the command line, and no control character of it reaches the terminal. */
 function fail({ process }: Context, exitCode: number, text: string): void {
-  process.stderr.write(`daymark: ${text}\n`);
+  process.stderr.write(`daymark: ${text.replaceAll(/[\p{Cc}\p{Cf}]/gu, "?")}\n`);
   process.exitCode = exitCode;
 }

@@ -4,6 +4,7 @@ import type { Entropy } from "../protocol/crypto.js";
 import { ProtocolError } from "../protocol/errors.js";
 import { certificatesToPem } from "../protocol/x509/pem.js";
 import { verifyChain } from "../protocol/x509/verify.js";
+import { IDEVID_KEY } from "./jobs.js";
 import { tlsIdentity } from "./machine.js";
 import type { Door, KeyStore } from "./ports.js";
 import { type DeviceState, nowSeconds } from "./state.js";
@@ -18,7 +19,8 @@ export async function doorFor(
   if (state.needsTime || state.needsLinks) return { name: "lobby", clientId: `lobby-${toHex(entropy(8))}` };
   const { chain, key } = tlsIdentity(state);
   const verify = (server: readonly Uint8Array[]) => judgeServer(server, state, atMs());
-  const certificates = certificatesToPem(...chain);
+  // Every gateway knows the CA of an LDevID, and each certificate that is shown costs both ends.
+  const certificates = certificatesToPem(...(key === IDEVID_KEY ? chain : chain.slice(0, 1)));
   return { name: "front", number: state.record.number, certificates, key: await keys.tlsKey(key), verify };
 }
 

@@ -136,8 +136,12 @@ function printOperand(operand: Predicate): string {
 function printValue(fact: FactName, value: FactValue): string {
   if (value instanceof Uint8Array) return `h'${toHex(value)}'`;
   if (typeof value === "number" || fact === "algorithm") return String(value);
-  // Who approves a text must see what it holds: no control, format or blank character stands for itself.
-  return JSON.stringify(value).replace(/(?! )[\p{C}\p{Z}]/gu, (hidden) =>
+  return quoted(value);
+}
+
+/** Who approves a text, or reads a refusal, must see what it holds: nothing that cannot be seen stands for itself. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(/(?! )[\p{C}\p{Z}]/gu, (hidden) =>
     Array.from(
       { length: hidden.length },
       (_, i) => `\\u${hidden.charCodeAt(i).toString(16).padStart(4, "0")}`,
@@ -220,7 +224,7 @@ function located<T>(position: number, check: () => T): T {
 }
 
 function expected(want: string, { kind, text, position }: Token): never {
-  const found = kind === "end" ? "the end" : JSON.stringify(text.slice(0, 32));
+  const found = kind === "end" ? "the end" : quoted(text.slice(0, 32));
   return refuse("malformed", `${want} expected, not ${found}`, position);
 }
 

@@ -22,13 +22,18 @@ export function privateKeyObject(key: PrivateKey): node.KeyObject {
   return node.createPrivateKey({ key: { ...publicHalf, d: base64url(key.secret) }, format: "jwk" });
 }
 
-/** @throws TypeError when the PEM holds another kind of key. */
+/** @throws TypeError when the PEM holds another kind of key, or its two halves do not belong together. */
 export function privateKeyFromPem(pem: string): PrivateKey {
-  const { crv, d } = node.createPrivateKey(pem).export({ format: "jwk" });
+  const { crv, d, x, y } = node.createPrivateKey(pem).export({ format: "jwk" });
   const algorithms: Record<string, Algorithm> = { "P-256": "ES256", Ed25519: "Ed25519" };
   const algorithm = algorithms[crv ?? ""];
   if (!algorithm || !d) throw new TypeError("this key file holds neither a P-256 nor an Ed25519 private key");
-  return { algorithm, secret: new Uint8Array(Buffer.from(d, "base64url")) };
+  const key = { algorithm, secret: new Uint8Array(Buffer.from(d, "base64url")) };
+  // Of P-256 the file holds the public half too (RFC 5915 §3), which OpenSSL does not check: where one bit has
+  // turned, another key would sign from now on, which nobody knows.
+  const whole = jwk(nodeCrypto.publicKey(key));
+  if (whole.x !== x || whole.y !== y) throw new TypeError("the halves of this key do not belong together");
+  return key;
 }
 
 const privateKeys = new WeakMap<PrivateKey, node.KeyObject>();

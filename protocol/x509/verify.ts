@@ -26,6 +26,8 @@ export interface CertificateVerdict {
   /** The leaf's own dates, Unix seconds. */
   readonly notBeforeSeconds: number;
   readonly notAfterSeconds: number;
+  /** Those of the whole path together: what `window` was found by, and can be found by again. */
+  readonly path: Dates;
   /** Who issued an IDevID; absent for all others. */
   readonly station?: { readonly number: number; readonly publicKey: PublicKey };
 }
@@ -81,6 +83,7 @@ export function verifyChain(
     window: windowAt(nowSeconds, dates),
     notBeforeSeconds,
     notAfterSeconds,
+    path: dates,
     ...(station && {
       station: { number: station.fields.holder.number, publicKey: station.fields.publicKey },
     }),
@@ -119,8 +122,8 @@ function checkOnlyListed(certificates: readonly Uint8Array[], trust: Certificate
   }
 }
 
-/** A time that is no number is never "current". */
-function windowAt(nowSeconds: number, { notBeforeSeconds, notAfterSeconds }: Dates): Window {
+/** @param dates - of a whole path. A time that is no number is never "current". */
+export function windowAt(nowSeconds: number, { notBeforeSeconds, notAfterSeconds }: Dates): Window {
   if (!(nowSeconds >= notBeforeSeconds)) return "future";
   return nowSeconds <= notAfterSeconds ? "current" : "expired";
 }
