@@ -2,12 +2,16 @@
 import type { TLSSocket } from "node:tls";
 import type { FleetLink } from "../fleet/link.js";
 import type { Clock } from "../protocol/clock.js";
-import type { Crypto } from "../protocol/crypto.js";
-import { verifyChain, type CertificateVerdict } from "../protocol/x509/verify.js";
+import type { CertificateVerdict } from "../protocol/x509/verify.js";
 import { admit, type Admission } from "./admission.js";
+import type { Buckets } from "./buckets.js";
 import { refuseConnect, RETURN_CODES, sessionKey, type Connect, type ConnectRefusal } from "./connect.js";
 import type { Sessions } from "./gateway-sessions.js";
-import { peerChain } from "./gateway-tls.js";
+import { shownIn } from "./gateway-tls.js";
+import type { Verdicts } from "./verdicts.js";
+
+/** "none": it showed none. "bad": its chain does not verify. */
+export type ShownCertificate = CertificateVerdict | "none" | "bad";
 
 /** Who was let in, and as what. */
 export interface Arrival {
@@ -15,14 +19,18 @@ export interface Arrival {
   readonly key: string;
   /** As the client gave it. */
   readonly clientId: string;
-  readonly certificate: CertificateVerdict | "none" | "bad";
+  readonly certificate: ShownCertificate;
+  /** With the TLS session of an earlier connection. */
+  readonly resumed: boolean;
   readonly admission: Admission;
 }
 
 export interface ArrivalContext {
   readonly link: FleetLink;
   readonly clock: Clock;
-  readonly crypto: Crypto;
+  readonly verdicts: Verdicts;
+  /** How often each device may log in. */
+  readonly logins: Buckets<number>;
 }
 
 /** @param serial - of the connection, unique in this gateway. */
@@ -34,26 +42,34 @@ export function receive(
   context: ArrivalContext,
 ): Arrival | ConnectRefusal {
   const certificate = shownBy(socket, context);
+  if (certificate === "stale") {
+    const why = "its TLS session was resumed, and its certificate is not known here any more";
+    return { returnCode: RETURN_CODES.unavailable, code: "stale-session", why };
+  }
   const standing = typeof certificate === "string" ? undefined : context.link.standing(certificate.number);
   const admission = admit(certificate, standing);
   const refusal = refuseConnect(connect, admission);
   if (refusal) return refusal;
+  const { number, role } = admission;
+  if (number !== undefined && context.logins.take(number, context.clock.nowMs()) > 0) {
+    const why = "logs in more often than a device has a reason to";
+    return { returnCode: RETURN_CODES.unavailable, code: "login-rate", why };
+  }
   const key = sessionKey(admission, connect.clientId, serial);
   if (sessions.hasRoom(key, admission)) {
-    return { key, clientId: connect.clientId, certificate, admission };
+    const resumed = socket.isSessionReused();
+    return { key, clientId: connect.clientId, certificate, resumed, admission };
   }
-  const why = `this gateway holds as many sessions as it may (${admission.role})`;
+  const why = `this gateway holds as many sessions as it may (${role})`;
   return { returnCode: RETURN_CODES.unavailable, code: "overloaded", why };
 }
 
-/** What the verifier says of the chain that a peer showed in its handshake. */
-export function shownBy(socket: TLSSocket, { link, clock, crypto }: ArrivalContext): Arrival["certificate"] {
-  const chain = peerChain(socket);
-  if (chain.length === 0) return "none";
-  const trust = link.trust().certificates;
-  try {
-    return verifyChain(chain, trust, Math.floor(clock.nowMs() / 1000), crypto);
-  } catch {
-    return "bad"; // whatever a stranger's certificate does to the verifier
-  }
+/** What the verifier says of the certificate that a peer showed, in this handshake or the one that it resumed. */
+export function shownBy(
+  socket: TLSSocket,
+  { link, clock, verdicts }: Pick<ArrivalContext, "link" | "clock" | "verdicts">,
+): ShownCertificate | "stale" {
+  const shown = shownIn(socket);
+  if (!shown) return "none";
+  return verdicts.of(shown, link.trust().certificates, Math.floor(clock.nowMs() / 1000));
 }

@@ -8,8 +8,11 @@ import { looksSigned, parseEnvelope } from "../protocol/cose.js";
 import { ProtocolError } from "../protocol/errors.js";
 import { frameType } from "../protocol/frame.js";
 import { LedgerRequest } from "../protocol/ledger-part.js";
+import type { Entropy } from "../protocol/crypto.js";
 import { frameAllowed, messageAllowed } from "./admission.js";
-import type { Session } from "./gateway-session.js";
+import type { Answers } from "./answers.js";
+import type { GatewayContext, Session } from "./gateway-session.js";
+import { type Overload, spreadSeconds } from "./overload.js";
 
 /** Requests of one session that wait while another is answered. */
 export const MAX_WAITING_REQUESTS = 8;
@@ -18,16 +21,25 @@ export const MAX_LOBBY_REQUESTS = 10;
 const BUSY_RETRY_SECONDS = 1;
 const UNREACHABLE_RETRY_SECONDS = 10;
 
+/** What the requests of all sessions share. */
+export interface RequestContext extends Pick<GatewayContext, "link" | "clock"> {
+  readonly entropy: Entropy;
+  readonly answers: Answers;
+  readonly overload: Overload;
+}
+
 export class Requests {
   readonly #session: Session;
+  readonly #context: RequestContext;
   readonly #link: FleetLink;
   #unanswered = 0;
   #lobbyRequests = 0;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(session: Session, link: FleetLink) {
+  constructor(session: Session, context: RequestContext) {
     this.#session = session;
-    this.#link = link;
+    this.#context = context;
+    this.#link = context.link;
   }
 
   /** Resolves when the answer is sent. Never rejects: what goes wrong is an answer too. */
@@ -59,15 +71,36 @@ export class Requests {
     if (type === undefined) return this.#refuse("malformed");
     const allowed = signed ? messageAllowed(occupant, type) : frameAllowed(occupant, type);
     if (!allowed) return this.#refuse(reason === "revoked" ? "revoked" : "not-allowed");
-    return this.#reply(async () => {
-      if (!signed) return this.#answerFrame(type, message);
-      return number === undefined ? [] : this.#link.handle(number, message);
-    });
+    if (number === undefined) return this.#reply(() => this.#answerFrame(type, message));
+    const pauseSeconds = this.#context.overload.pauseSeconds(number, signed, this.#context.clock.nowMs());
+    if (pauseSeconds > 0) {
+      this.#session.refused("request-rate", "asks more often than a device has a reason to");
+      return this.#session.sendError("retry-later", pauseSeconds);
+    }
+    if (!signed) return this.#reply(() => this.#answerFrame(type, message));
+    return this.#decide(role === "held", () => this.#link.handle(number, message));
+  }
+
+  /** A request that the fleet decides on. When too many wait there, devices that are not held come later. */
+  async #decide(held: boolean, ask: () => Promise<readonly Uint8Array[]>): Promise<void> {
+    const { overload, entropy } = this.#context;
+    if (!overload.enter(held)) {
+      this.#session.refused("overloaded", "too many requests wait for the fleet");
+      return this.#session.sendError("retry-later", spreadSeconds(entropy(4)));
+    }
+    try {
+      await this.#reply(ask);
+    } finally {
+      overload.leave();
+    }
   }
 
   async #answerFrame(type: number, frame: Uint8Array): Promise<readonly Uint8Array[]> {
-    if (type === AuthorityRequest.type) return [await this.#link.authorities(frame)];
-    return type === LedgerRequest.type ? this.#link.ledger(frame) : [await this.#link.time(frame)];
+    const { answers } = this.#context;
+    if (type === AuthorityRequest.type)
+      return answers.to(frame, async () => [await this.#link.authorities(frame)]);
+    if (type === LedgerRequest.type) return answers.to(frame, () => this.#link.ledger(frame));
+    return [await this.#link.time(frame)];
   }
 
   async #reply(ask: () => Promise<readonly Uint8Array[]>): Promise<void> {

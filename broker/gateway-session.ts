@@ -11,7 +11,8 @@ import type { Topics } from "../protocol/topics.js";
 import type { CertificateVerdict } from "../protocol/x509/verify.js";
 import { admit, downTopic, maySubscribe, upTopic, type Admission, type Occupant } from "./admission.js";
 import type { Ending, GatewayEvent, RefusalCode } from "./events.js";
-import type { Arrival } from "./gateway-arrival.js";
+import type { Arrival, ShownCertificate } from "./gateway-arrival.js";
+import { MAX_UNSENT_BYTES } from "./gateway-stream.js";
 
 /** What every part of one gateway shares. */
 export interface GatewayContext {
@@ -25,6 +26,7 @@ export interface GatewayContext {
 export const LOBBY_LIFE_MS = 60_000;
 /** Topic filters of one session. */
 export const MAX_FILTERS = 16;
+const LOOK_AT_DATES_MS = 3_600_000;
 /** A peer that was told to go and does not is cut after this. */
 const LEAVE_GRACE_MS = 3_000;
 
@@ -35,8 +37,9 @@ export class Session {
   readonly up: string | undefined;
   readonly down: string | undefined;
   readonly filters = new Set<string>();
+  refusedFilters = 0;
   readonly #client: Client;
-  #certificate: Arrival["certificate"];
+  #certificate: ShownCertificate;
   readonly #context: GatewayContext;
   readonly #timers = new Set<Timer>();
   #admission: Admission;
@@ -53,7 +56,7 @@ export class Session {
     this.down = downTopic(context.topics, this.occupant());
     if (this.#admission.role === "lobby") this.#after(LOBBY_LIFE_MS, () => this.end("lobby-life"));
     else this.#watchDates();
-    context.onEvent({ type: "opened", ...this.#admission });
+    context.onEvent({ type: "opened", resumed: arrival.resumed, ...this.#admission });
   }
 
   /** As it was last told. */
@@ -84,7 +87,7 @@ export class Session {
   }
 
   /** The CAs that count have changed: what the same certificate is worth now. */
-  reexamine(certificate: Arrival["certificate"]): void {
+  reexamine(certificate: ShownCertificate): void {
     if (this.#admission.role === "lobby") return;
     this.#certificate = certificate;
     this.refresh();
@@ -111,12 +114,21 @@ export class Session {
 
   /** The same on any topic. @param retain - the flag that a new subscriber sees on a retained message. */
   async send(topic: string, payload: Uint8Array, retain = false): Promise<void> {
-    if (!this.filters.has(topic)) return;
+    if (!this.filters.has(topic) || !this.reads()) return;
     const packet = { topic, payload: Buffer.from(payload), qos: 0 as const, dup: false, retain };
     // Straight to the client: aedes' emitter would make others wait for a slow one.
     await new Promise<void>((resolve) =>
       this.#client.publish({ cmd: "publish", ...packet }, () => resolve()),
     );
+  }
+
+  /** False when it does not take what is sent: then it is cut, or what waits for it would fill the memory. */
+  reads(): boolean {
+    if (this.#client.conn.writableLength <= MAX_UNSENT_BYTES) return true;
+    if (this.leaving) return false;
+    this.refused("slow-reader", `does not take what is sent: ${MAX_UNSENT_BYTES} bytes wait`);
+    this.end("dismissed");
+    return false;
   }
 
   /** Reports what the peer may not do. */
@@ -146,7 +158,7 @@ export class Session {
   }
 
   /** The certificate as it stands now. It was current at the connect, so time can only end it. */
-  #shown(): Arrival["certificate"] {
+  #shown(): ShownCertificate {
     const shown = this.#certificate;
     if (typeof shown === "string" || shown.window !== "current") return shown;
     const over = this.#context.clock.nowMs() >= firstMsAfter(shown);
@@ -157,9 +169,11 @@ export class Session {
   #watchDates(): void {
     const shown = this.#shown();
     if (typeof shown === "string" || shown.profile === "idevid" || shown.window !== "current") return;
-    this.#after(firstMsAfter(shown) - this.#context.clock.nowMs(), () => {
+    const leftMs = firstMsAfter(shown) - this.#context.clock.nowMs();
+    // Often enough: timers of one length are cheap, and those of months do not survive a clock that is set.
+    this.#after(Math.min(leftMs, LOOK_AT_DATES_MS), () => {
       this.refresh();
-      this.#watchDates(); // a clock that was set back makes this too early
+      this.#watchDates();
     });
   }
 
@@ -190,7 +204,7 @@ export class Session {
   }
 }
 
-/** Certificates hold through their last second (RFC 5280 §4.1.2.5). */
-function firstMsAfter({ notAfterSeconds }: CertificateVerdict): number {
-  return (notAfterSeconds + 1) * 1000;
+/** When the path runs out. Certificates hold through their last second (RFC 5280 §4.1.2.5). */
+function firstMsAfter({ path }: CertificateVerdict): number {
+  return (path.notAfterSeconds + 1) * 1000;
 }

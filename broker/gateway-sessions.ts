@@ -7,6 +7,8 @@ import type { Admission } from "./admission.js";
 export const MAX_SESSIONS = 16_000;
 /** Of these, in the lobby, where anybody may knock. */
 export const MAX_LOBBY_SESSIONS = 256;
+/** One in so many is kept for devices that are held: a quarantine must arrive whatever the others do (P10). */
+const RESERVED_SHARE = 16;
 
 export class Sessions {
   readonly #byKey = new Map<string, Session>();
@@ -22,7 +24,8 @@ export class Sessions {
   /** A newer session in place of an older one needs no more room. */
   hasRoom(key: string, { role }: Admission): boolean {
     if (role === "lobby" && this.#lobby.size >= this.#maxLobby) return false;
-    return this.#byKey.size < this.#max || this.#byKey.has(key);
+    const max = role === "held" ? this.#max : this.#max - Math.ceil(this.#max / RESERVED_SHARE);
+    return this.#byKey.size < max || this.#byKey.has(key);
   }
 
   /** Adds a session; an older one of the same key ends. */

@@ -2,8 +2,6 @@
  * The TLS side of a gateway: a server with a key of its own that never leaves this process, a certificate
  * that is renewed in time, and the chain that a peer showed. Whom that chain names is not decided here.
  */
-import { constants } from "node:crypto";
-import type { Socket } from "node:net";
 import {
   createServer,
   type DetailedPeerCertificate,
@@ -13,13 +11,16 @@ import {
 } from "node:tls";
 import type { FleetLink } from "../fleet/link.js";
 import { privateKeyObject } from "../protocol/adapters/node-crypto.js";
-import { equalBytes } from "../protocol/bytes.js";
+import { equalBytes, toHex } from "../protocol/bytes.js";
 import type { Clock, Timer } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { ProtocolError } from "../protocol/errors.js";
 import { certificatesToPem } from "../protocol/x509/pem.js";
 import { verifyChain, type CertificateVerdict } from "../protocol/x509/verify.js";
 import type { GatewayEvent } from "./events.js";
+import { eachDay, TICKET_LIFE_SECONDS, ticketKeys } from "./gateway-tickets.js";
+import { leafIn } from "./session-leaf.js";
+import type { ShownChain } from "./verdicts.js";
 
 export interface TlsContext {
   readonly link: FleetLink;
@@ -42,38 +43,36 @@ const OPTIONS = {
   requestCert: true,
   // Any certificate gets through the handshake, and none: who it is, and whether it still counts, decides our
   // own verifier at the CONNECT, so that an expired device is told so instead of meeting a closed door (P9).
-  // Nobody may read `authorized`: a resumed session can claim it with no certificate at all.
+  // Nobody may read `authorized`: a resumed session can claim it with no certificate at all. A session outlives
+  // what was decided about its holder, so nothing but the leaf is taken from it.
   rejectUnauthorized: false,
   // No CA of OpenSSL's choice takes part.
   ca: [] as string[],
-  // No resumption: a resumed session lacks the peer's chain, and would outlive what was decided about it.
-  // Tickets that Node still sends are then only names in a session cache that it does not keep.
-  secureOptions: constants.SSL_OP_NO_TICKET,
+  sessionTimeout: TICKET_LIFE_SECONDS,
 } satisfies TlsOptions;
 
 export interface CertifiedServer {
+  /** It does not listen: connections are handed to it. */
   readonly server: Server;
   /** Takes a new key and certificate at once: the CAs that count have changed. */
   recertify(): Promise<void>;
-  /** Ends the renewals and every connection. */
-  close(): Promise<void>;
+  /** Ends the renewals. */
+  close(): void;
 }
 
 /** @throws whatever the fleet answers when it gives no certificate: without one there is nothing to serve. */
 export async function certifiedServer(context: TlsContext): Promise<CertifiedServer> {
-  const { clock, onEvent } = context;
+  const { link, clock, onEvent } = context;
   const first = await certify(context);
-  const server = createServer({
+  const keysNow = () => ticketKeys(link.ticketSeed(), clock.nowMs());
+  const settings = ({ secrets }: typeof first) => ({
     ...OPTIONS,
-    ...first.secrets,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    noDelay: true, // an answer and its PUBACK are two small writes, and the second must not wait for an ACK
+    ...secrets,
+    ticketKeys: keysNow(),
+    sessionIdContext: toHex(link.trust().fleetId), // the same in every process, or none would resume another's
   });
-  const open = new Set<Socket>();
-  server.on("connection", (socket) => {
-    open.add(socket);
-    socket.once("close", () => open.delete(socket));
-  });
+  const server = createServer({ ...settings(first), handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+  const rotation = eachDay(clock, () => server.setTicketKeys(keysNow()));
   let timer: Timer | undefined;
   let closed = false;
 
@@ -87,7 +86,7 @@ export async function certifiedServer(context: TlsContext): Promise<CertifiedSer
   const renew = async (): Promise<void> => {
     try {
       const next = await certify(context);
-      server.setSecureContext({ ...OPTIONS, ...next.secrets });
+      server.setSecureContext(settings(next));
       renewAfter(next.verdict);
     } catch (error) {
       onEvent({ type: "notCertified", why: String(error) });
@@ -102,17 +101,25 @@ export async function certifiedServer(context: TlsContext): Promise<CertifiedSer
       timer?.cancel();
       await renew();
     },
-    close: async () => {
+    close: () => {
       closed = true;
       timer?.cancel();
-      for (const socket of open) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
+      rotation.cancel();
     },
   };
 }
 
-/** The chain that the peer showed, DER, leaf first; empty when it showed none. */
-export function peerChain(socket: TLSSocket): readonly Uint8Array[] {
+/** What the peer showed, in this handshake or the one that it resumed; undefined when it showed nothing. */
+export function shownIn(socket: TLSSocket): ShownChain | undefined {
+  const session = socket.getSession();
+  const found = session ? leafIn(session) : undefined;
+  if (found === "none") return undefined;
+  const leaf = found ?? (socket.getPeerCertificate(false) as Partial<DetailedPeerCertificate>).raw;
+  return leaf && { leaf, resumed: socket.isSessionReused(), chain: () => peerChain(socket) };
+}
+
+/** DER, leaf first. */
+function peerChain(socket: TLSSocket): readonly Uint8Array[] {
   const chain: Uint8Array[] = [];
   // Not getPeerX509Certificate: Node 20 loses 5 KB with each chain that it takes out of OpenSSL so.
   let next: Partial<DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);

@@ -6,32 +6,49 @@ import type { TLSSocket } from "node:tls";
 import type { AuthenticateError, Client, ConnectPacket, PublishPacket, Subscription } from "aedes";
 import type { FleetChange } from "../fleet/link.js";
 import { utf8 } from "../protocol/bytes.js";
-import type { Crypto } from "../protocol/crypto.js";
+import type { Timer } from "../protocol/clock.js";
+import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { mayPublish, maySubscribe } from "./admission.js";
+import { Answers } from "./answers.js";
+import { Buckets, type Rate } from "./buckets.js";
 import { RETURN_CODES, type ConnectRefusal } from "./connect.js";
 import type { RefusalCode, SessionInfo } from "./events.js";
-import { receive, shownBy } from "./gateway-arrival.js";
+import { type ArrivalContext, receive, shownBy } from "./gateway-arrival.js";
 import { Broker } from "./gateway-broker.js";
-import { Requests } from "./gateway-requests.js";
+import { type RequestContext, Requests } from "./gateway-requests.js";
 import { MAX_FILTERS, Session, type GatewayContext } from "./gateway-session.js";
 import { Sessions } from "./gateway-sessions.js";
-import { MAX_UNSENT_BYTES, meterReads } from "./gateway-stream.js";
+import { meterReads } from "./gateway-stream.js";
+import { Overload } from "./overload.js";
 import type { PacketMeter } from "./packets.js";
+import { Verdicts } from "./verdicts.js";
 
 export interface MqttContext extends GatewayContext {
   readonly crypto: Crypto;
+  readonly entropy: Entropy;
   readonly maxSessions: number;
   readonly maxLobbySessions: number;
+  readonly maxUndecided: number;
+  /** Called for each device that is let in. */
+  readonly welcome: (socket: TLSSocket) => void;
 }
 
 /** Peers whose certificates are verified again before others get their turn: about 20 ms. */
 const EXAMINED_AT_ONCE = 100;
+/** From the handshake to the CONNECT. */
+const CONNECT_MS = 5_000;
+/** Filters that one session may ask for in vain. */
+const MAX_REFUSED_FILTERS = 64;
+/** Logins of one device. Two clones that push each other out come to this, and so does a broken radio. */
+const LOGIN_RATE: Rate = { perSecond: 1, burst: 120 };
 
 /** One connection, from its handshake on. */
 interface Visitor {
   readonly socket: TLSSocket;
   readonly serial: number;
   readonly meter: PacketMeter;
+  /** Ends with the CONNECT. */
+  readonly patience: Timer;
   session?: Session;
   requests?: Requests;
   refusal?: ConnectRefusal;
@@ -40,15 +57,20 @@ interface Visitor {
 export class MqttGateway {
   readonly #context: MqttContext;
   readonly #sessions: Sessions;
-  readonly #visitors = new WeakMap<Client, Visitor>();
+  readonly #visitors = new Map<Client, Visitor>();
   readonly #admitted = new Set<Visitor>();
   readonly #broker: Broker;
+  readonly #arrivals: ArrivalContext;
+  readonly #requests: RequestContext;
   #unwatch: () => void = () => undefined;
   #serial = 0;
 
   constructor(context: MqttContext) {
     this.#context = context;
     this.#sessions = new Sessions(context.maxSessions, context.maxLobbySessions);
+    const verdicts = new Verdicts(context.crypto);
+    this.#arrivals = { ...context, verdicts, logins: new Buckets(LOGIN_RATE) };
+    this.#requests = { ...context, answers: new Answers(), overload: new Overload(context.maxUndecided) };
     this.#broker = new Broker({
       preConnect: (client, packet, done) => {
         this.#connect(client, packet);
@@ -81,7 +103,15 @@ export class MqttGateway {
     const meter = meterReads(socket, (fault) =>
       this.#refused(client, fault, "a packet that is out of bounds"),
     );
-    this.#visitors.set(client, { socket, serial: this.#serial++, meter });
+    const patience = this.#context.clock.after(CONNECT_MS, () => {
+      this.#refused(client, "no-connect", "sent no whole CONNECT in time");
+      socket.destroy();
+    });
+    socket.once("close", () => {
+      patience.cancel();
+      this.#visitors.delete(client);
+    });
+    this.#visitors.set(client, { socket, serial: this.#serial++, meter, patience });
   }
 
   sessions(): readonly SessionInfo[] {
@@ -96,10 +126,11 @@ export class MqttGateway {
 
   #connect(client: Client, packet: ConnectPacket): void {
     const visitor = this.#visitors.get(client);
+    visitor?.patience.cancel();
     if (!visitor || packet.protocolVersion === 5) return; // aedes answers MQTT 5 with return code 1
     const { clientId, keepalive, will } = packet;
     const connect = { clientId, keepaliveSeconds: keepalive ?? 0, hasWill: will !== undefined };
-    const answer = receive(visitor.socket, connect, visitor.serial, this.#sessions, this.#context);
+    const answer = receive(visitor.socket, connect, visitor.serial, this.#sessions, this.#arrivals);
     packet.clean = true; // a session ends with its connection: nothing is kept for who is away
     if ("code" in answer) {
       visitor.refusal = answer;
@@ -110,8 +141,9 @@ export class MqttGateway {
     packet.clientId = answer.key;
     const session = new Session(client, answer, this.#context);
     visitor.session = session;
-    visitor.requests = new Requests(session, this.#context.link);
+    visitor.requests = new Requests(session, this.#requests);
     visitor.meter.admit();
+    if (answer.admission.number !== undefined) this.#context.welcome(visitor.socket);
     this.#sessions.add(session);
     this.#admitted.add(visitor);
     visitor.socket.once("close", () => {
@@ -154,6 +186,8 @@ export class MqttGateway {
       return true;
     }
     this.#refused(client, "filter", room ? "a filter that its role does not cover" : "too many filters");
+    session.refusedFilters += 1;
+    if (session.refusedFilters > MAX_REFUSED_FILTERS) session.end("dismissed");
     return false;
   }
 
@@ -172,15 +206,12 @@ export class MqttGateway {
   #mayForward(client: Client, topic: string): boolean {
     const session = this.#visitors.get(client)?.session;
     if (!session) return false;
-    if (client.conn.writableLength > MAX_UNSENT_BYTES) {
-      this.#refused(client, "slow-reader", `does not take what is sent: ${MAX_UNSENT_BYTES} bytes wait`);
-      client.conn.destroy();
-      return false;
-    }
+    if (!session.reads()) return false;
     return topic === session.down || maySubscribe(this.#context.topics, session.occupant(), topic);
   }
 
   #changed(change: FleetChange): void {
+    if (change.type === "beacon" || change.type === "authority") this.#requests.answers.forget();
     switch (change.type) {
       case "standing":
         return this.#sessions.ofDevice(change.number)?.refresh();
@@ -206,7 +237,8 @@ export class MqttGateway {
   async #reexamine(): Promise<void> {
     let examined = 0;
     for (const visitor of this.#admitted) {
-      visitor.session?.reexamine(shownBy(visitor.socket, this.#context));
+      const shown = shownBy(visitor.socket, this.#arrivals);
+      visitor.session?.reexamine(shown === "stale" ? "bad" : shown); // a new connection shows it whole
       examined += 1;
       if (examined % EXAMINED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     }

@@ -1,15 +1,19 @@
 /** Starts a gateway: TLS in front, MQTT behind, the fleet beside it. */
-import type { AddressInfo } from "node:net";
 import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { Registry } from "prom-client";
 import type { FleetLink } from "../fleet/link.js";
 import { toHex } from "../protocol/bytes.js";
 import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { topicsOf } from "../protocol/topics.js";
 import type { GatewayEvent, SessionInfo } from "./events.js";
+import { DEFAULT_LIMITS, Gate, type GateLimits, peerOf } from "./gateway-gate.js";
+import { GatewayMetrics } from "./gateway-metrics.js";
 import { MAX_LOBBY_SESSIONS, MAX_SESSIONS } from "./gateway-sessions.js";
 import { certifiedServer } from "./gateway-tls.js";
 import { MqttGateway } from "./gateway.js";
+import { MAX_UNDECIDED } from "./overload.js";
 
 export interface GatewayOptions {
   readonly link: FleetLink;
@@ -25,6 +29,10 @@ export interface GatewayOptions {
   readonly hosts?: readonly string[];
   readonly maxSessions?: number;
   readonly maxLobbySessions?: number;
+  /** Requests that may wait for the fleet's decision at one time. */
+  readonly maxUndecided?: number;
+  /** Of connections that are not let in yet. */
+  readonly limits?: Partial<GateLimits>;
   readonly onEvent?: (event: GatewayEvent) => void;
 }
 
@@ -32,46 +40,74 @@ export interface Gateway {
   readonly host: string;
   readonly port: number;
   sessions(): readonly SessionInfo[];
+  /** Counters and gauges of this gateway, for Prometheus. */
+  readonly metrics: Registry;
   /** Ends every session and frees the port. */
   close(): Promise<void>;
 }
 
 const DEFAULT_PORT = 8883;
-/** Connections that may be in their handshake, or on their way out, while all sessions are taken. */
+/** Connections that may be in their handshake, or on their way out, while all sessions and places are taken. */
 const SPARE_CONNECTIONS = 1_024;
 
 /** @throws when the fleet gives no certificate, or the port is taken. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { link, clock, crypto, entropy, host = "127.0.0.1", port = DEFAULT_PORT } = options;
   const { maxSessions = MAX_SESSIONS, maxLobbySessions = MAX_LOBBY_SESSIONS } = options;
-  const { hosts = ["localhost", "127.0.0.1"], onEvent = () => undefined } = options;
+  const { hosts = ["localhost", "127.0.0.1"], maxUndecided = MAX_UNDECIDED } = options;
+  const metrics = new GatewayMetrics();
+  const onEvent = (event: GatewayEvent): void => {
+    metrics.count(event);
+    options.onEvent?.(event);
+  };
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const topics = topicsOf(toHex(link.trust().fleetId));
 
-  const tls = await certifiedServer({ link, clock, crypto, entropy, hosts, onEvent });
-  const mqtt = new MqttGateway({ link, clock, crypto, topics, maxSessions, maxLobbySessions, onEvent });
+  const parts = { link, clock, crypto, entropy, onEvent };
+  const tls = await certifiedServer({ ...parts, hosts });
+  const welcome = (socket: Socket): void => gate.welcome(socket);
+  const mqtt = new MqttGateway({ ...parts, topics, maxSessions, maxLobbySessions, maxUndecided, welcome });
   await mqtt.start();
+  const begin = (socket: Socket): void => void tls.server.emit("connection", socket);
+  const gate = new Gate({ clock, limits, begin, onEvent });
+  // An answer and its PUBACK are two small writes, and the second must not wait for an ACK.
+  const server = createServer({ noDelay: true });
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    gate.arrived(socket);
+  });
   const unwatch = link.watch(({ type }) => {
     if (type === "authority") void tls.recertify();
   });
   const close = async (): Promise<void> => {
     unwatch();
+    gate.close();
     await mqtt.close();
-    await tls.close();
+    tls.close();
+    for (const socket of open) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
   };
 
-  tls.server.maxConnections = maxSessions + SPARE_CONNECTIONS;
-  tls.server.on("secureConnection", (socket) => mqtt.accept(socket));
+  server.maxConnections = maxSessions + limits.maxWaiting + SPARE_CONNECTIONS;
+  tls.server.on("secureConnection", (socket) => {
+    gate.finished(peerOf(socket));
+    mqtt.accept(socket);
+  });
   tls.server.on("tlsClientError", ({ code = "unknown" }: NodeJS.ErrnoException, socket) => {
     onEvent({ type: "refused", code: "tls", why: `the handshake failed: ${code}` });
     socket.destroy();
   });
   try {
-    tls.server.listen(port, host);
-    await once(tls.server, "listening");
+    server.listen(port, host);
+    await once(server, "listening");
   } catch (error) {
     await close();
     throw error;
   }
-  const address = tls.server.address() as AddressInfo;
-  return { host: address.address, port: address.port, sessions: () => mqtt.sessions(), close };
+  const address = server.address() as AddressInfo;
+  const sessions = () => mqtt.sessions();
+  metrics.watch({ sessions, waiting: () => gate.waiting });
+  return { host: address.address, port: address.port, sessions, metrics: metrics.registry, close };
 }

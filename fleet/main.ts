@@ -6,6 +6,7 @@ import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { lockFolder } from "./adapters/folder-lock.js";
 import { readFounding, removeFounding } from "./adapters/founding-file.js";
 import { loadFleetKeys, stagedKeys } from "./adapters/key-folder.js";
+import { linkPath, type LinkServer, serveLink } from "./adapters/link-server.js";
 import { LmdbEventLog } from "./adapters/lmdb-event-log.js";
 import { removeServerFile, writeServerFile } from "./adapters/server-file.js";
 import { openTokens } from "./adapters/token-folder.js";
@@ -17,14 +18,15 @@ import type { FleetEvent } from "./events.js";
 import { emptyFold, foldEvent } from "./fold.js";
 import { frontDoor } from "./front-door.js";
 import type { FleetLink } from "./link.js";
+import { linkSource } from "./link-feed.js";
 import { DEFAULT_POLICY, type FleetPolicy } from "./policy.js";
 import type { EventLog } from "./ports.js";
 import { FleetService } from "./service.js";
 
 export interface OpenFleetOptions {
   /**
-   * Holds `log`, `keys`, `tokens`, `lock` and, while the API is served, `server.json`; before the first start
-   * `founding.bundle`, where the fleet was founded elsewhere.
+   * Holds `log`, `keys`, `tokens`, `lock` and, while it is served, `server.json` and `link.sock`; before the first
+   * start `founding.bundle`, where the fleet was founded elsewhere.
    */
   readonly folder: string;
   /** For people, 1 to 40 bytes; used when the fleet is founded. */
@@ -126,6 +128,15 @@ export async function serveApi(
       await http.close();
     },
   };
+}
+
+/**
+ * Serves gateways that are processes of their own, on this machine.
+ * @param report - what went wrong with one of them, for a person.
+ * @throws FleetError "bad-request" when the folder's path is too long for a socket in it, "storage-failed".
+ */
+export function serveGateways(fleet: Fleet, report: (problem: string) => void): Promise<LinkServer> {
+  return serveLink(linkSource(fleet.service, fleet.link), linkPath(fleet.folder), report);
 }
 
 async function hasRecords(log: EventLog): Promise<boolean> {

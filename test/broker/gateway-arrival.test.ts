@@ -169,7 +169,7 @@ describe("who replaces whom", () => {
 describe("a gateway that is full", () => {
   beforeEach(async () => {
     await stage.close();
-    stage = await Stage.open({ maxSessions: 2, maxLobbySessions: 1 });
+    stage = await Stage.open({ maxSessions: 3, maxLobbySessions: 1 });
   });
 
   test("answers with return code 3, but lets a device replace itself", async () => {
@@ -180,6 +180,14 @@ describe("a gateway that is full", () => {
     await stage.connect(String(DEVICE), LDEVID);
   });
 
+  test("P10: has room left for a device that is held", async () => {
+    await stage.connect(String(DEVICE), LDEVID);
+    await stage.connect("observer", SERVICE);
+    stage.link.decide(OTHER, { level: "isolate" });
+    await stage.connect(String(OTHER), OTHER_LDEVID);
+    expect(stage.gateway.sessions()).toContainEqual({ role: "held", reason: "quarantined", number: OTHER });
+  });
+
   test("keeps its lobby small, so that strangers cannot fill it", async () => {
     const stranger = await stage.connect("stranger");
     await expect(stage.connect("another")).rejects.toMatchObject({ code: 3 });
@@ -188,6 +196,19 @@ describe("a gateway that is full", () => {
     await stage.event({ type: "closed", role: "lobby" });
     await stage.connect("another");
   });
+});
+
+test("one device that logs in again and again is told to wait, and others are not", async () => {
+  let logins = 0;
+  const login = async () => {
+    for (; logins < 1_000; logins++) await stage.connect(String(DEVICE), LDEVID);
+  };
+  await expect(login()).rejects.toMatchObject({ code: 3 });
+  expect(logins).toBeGreaterThanOrEqual(120); // what a program may need that connects for each message
+  await stage.event({ type: "refused", code: "login-rate" });
+  await stage.connect(String(OTHER), OTHER_LDEVID);
+  stage.clock.advance(1_000);
+  await stage.connect(String(DEVICE), LDEVID);
 });
 
 test("a chain that is padded with our own CAs is one of ours", async () => {

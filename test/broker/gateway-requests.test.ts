@@ -92,6 +92,53 @@ test("one request of a session is before the fleet at a time; too many that wait
   expect(stage.link.handled.map(({ message }) => message)).toEqual(messages.slice(0, -1));
 });
 
+test("P10: when too many wait for the fleet, a device is told to come later, and one that is held is heard", async () => {
+  await stage.close();
+  stage = await Stage.open({ maxUndecided: 2 });
+  const [first, second] = [await stage.device(), await stage.device(OTHER, OTHER_LDEVID)];
+  const fleet = heldBack();
+  const waits = first.publish(UP, envelope(SyncRequest.type));
+  await fleet.asked[0];
+  await second.publish(topics.up(OTHER), envelope(SyncRequest.type));
+  expect((await second.error()).code).toBe("retry-later");
+  expect((await second.error()).retryAfterSeconds).toBeLessThanOrEqual(10);
+  await stage.event({ type: "refused", code: "overloaded", number: OTHER });
+  stage.link.decide(OTHER, { level: "isolate" });
+  const heard = second.publish(topics.up(OTHER), envelope(SyncRequest.type, 1));
+  await fleet.asked[1];
+  fleet.release();
+  fleet.release();
+  await Promise.all([waits, heard]);
+});
+
+test("a device that asks without end is told to wait, of what costs an entry in the log and of what does not", async () => {
+  const [device, other] = [await stage.device(), await stage.device(OTHER, OTHER_LDEVID)];
+  for (let i = 0; i < 60; i++) await device.publish(UP, envelope(SyncRequest.type, i));
+  await device.publish(UP, envelope(SyncRequest.type, 60));
+  expect(await device.error()).toMatchObject({ code: "retry-later", retryAfterSeconds: 1 });
+  await stage.event({ type: "refused", code: "request-rate", number: DEVICE });
+  expect(stage.link.handled).toHaveLength(60);
+  let isRefused = false;
+  const refused = stage.event({ type: "refused", code: "request-rate", number: OTHER });
+  void refused.then(() => (isRefused = true));
+  let frames = 0;
+  for (; !isRefused; frames++) await other.publish(topics.up(OTHER), LEDGER);
+  expect(frames).toBeGreaterThan(1_100); // a whole ledger of 1 MiB in parts of 1 KB
+});
+
+test("what many ask alike is asked of the fleet once, until it changes", async () => {
+  let asked = 0;
+  stage.link.authorities = () => (asked++, Promise.resolve(utf8("links")));
+  const [device, other] = [await stage.device(), await stage.device(OTHER, OTHER_LDEVID)];
+  await device.publish(UP, LINKS);
+  await other.publish(topics.up(OTHER), LINKS);
+  await other.message(utf8("links"));
+  expect(asked).toBe(1);
+  stage.link.newAuthority();
+  await device.publish(UP, LINKS);
+  expect(asked).toBe(2);
+});
+
 test("answers come in order, each on the device's own topic", async () => {
   const device = await stage.device();
   stage.link.reply = () => Promise.resolve([utf8("a"), utf8("b"), utf8("c")]);

@@ -26,6 +26,7 @@ export class ScriptedLink implements FleetLink {
   authorities = (_frame: Uint8Array): Promise<Uint8Array> => Promise.resolve(utf8("authority links"));
   ledger = (_frame: Uint8Array): Promise<readonly Uint8Array[]> =>
     Promise.resolve([utf8("beacon"), utf8("ledger part")]);
+  ticketSeed = (): Uint8Array => TICKET_SEED;
   /** How many certificates it has issued. */
   issued = 0;
   /** Unix seconds from which those begin. */
@@ -44,10 +45,6 @@ export class ScriptedLink implements FleetLink {
 
   beacon(): Uint8Array {
     return this.#beacon;
-  }
-
-  ticketSeed(): Uint8Array {
-    return TICKET_SEED;
   }
 
   handle(number: number, message: Uint8Array): Promise<readonly Uint8Array[]> {

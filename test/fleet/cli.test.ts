@@ -62,7 +62,7 @@ async function daymark(...args: readonly string[]) {
 const here = (...args: readonly string[]) => inProcess(routes, folder.path, args);
 const gatewayIsNotWanted = () => Promise.reject(new Error("no test here gets as far as a gateway"));
 const routes = {
-  server: noun({ run: serverRun(gatewayIsNotWanted) }),
+  server: noun({ run: serverRun(gatewayIsNotWanted, gatewayIsNotWanted) }),
   device: noun({ ...deviceCommands, ...deviceActCommands }),
   advisory: noun(advisoryCommands),
   release: noun(releaseCommands),

@@ -112,6 +112,8 @@ async function hearsTheFleet(): Promise<void> {
   await harbor.release([camera.number]);
   await until(() => camera.device.standing === "none", "a genuine release frees it");
   await harbor.speaking(camera);
+  camera.radio.switch(false);
+  camera.radio.switch(true); // its next sync tells what it holds
   const ledger = harbor.service.view.beacon?.version;
   await until(
     () => harbor.service.view.devices.get(camera.number)?.held?.ledger.join() === ledger?.join(),

@@ -1,4 +1,4 @@
-/** `daymark server run`: the fleet, its API and a gateway in one process, on one folder. */
+/** `daymark server run`: the fleet, its API and its gateways, in this process or in several, on one folder. */
 import { randomBytes } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
@@ -8,10 +8,23 @@ import { systemClock } from "../../../protocol/adapters/system-clock.js";
 import { toHex } from "../../../protocol/bytes.js";
 import type { Clock } from "../../../protocol/clock.js";
 import type { Crypto, Entropy } from "../../../protocol/crypto.js";
+import { linkPath } from "../../adapters/link-server.js";
 import type { FleetLink } from "../../link.js";
+import type { Fleet } from "../../main.js";
 import { type CliContext, dataFlag, fleetFolder, jsonFlag } from "../connection.js";
-import { wholeNumber } from "../device-number.js";
-import { CliError, errorText, EXIT } from "../exit.js";
+import { errorText } from "../exit.js";
+import { endAtFaults } from "../faults.js";
+import {
+  type GatewayPool,
+  listenFlags,
+  listening,
+  MAX_PROCESSES,
+  portInUse,
+  portNumber,
+  processCount,
+  type StartGateways,
+  stopAsked,
+} from "../listening.js";
 import { printJson, printLine, printRecord } from "../output.js";
 
 /** What this command needs of a gateway; the one in broker/ comes from main.ts. */
@@ -23,27 +36,29 @@ export type StartGateway = (options: {
   readonly host: string;
   readonly port: number;
   readonly hosts: readonly string[];
+  readonly metricsPort?: number | undefined;
   readonly onEvent: (event: { readonly type: string; readonly why?: string }) => void;
-}) => Promise<{ readonly port: number; close(): Promise<void> }>;
+}) => Promise<{ readonly port: number; readonly metricsUrl?: string; close(): Promise<void> }>;
 
 interface RunFlags {
   readonly data?: string;
   readonly name: string;
   readonly mqttPort: number;
+  readonly metricsPort?: number;
   readonly apiPort: number;
   readonly host: string;
+  readonly gateways: number;
   readonly json: boolean;
 }
 
-const LOCAL_HOSTS = ["localhost", "127.0.0.1"];
-
-export function serverRun(startGateway: StartGateway) {
+export function serverRun(startGateway: StartGateway, startGateways: StartGateways) {
   return buildCommand<RunFlags, [], CliContext>({
     docs: {
-      brief: "Run a fleet: service, API and gateway in one process",
+      brief: "Run a fleet: service, API and gateway in one process, or gateways beside it",
       fullDescription: [
         "Opens the fleet in the data folder, or founds one there, and serves until Ctrl-C. The API listens on this",
         "machine only. The gateway listens on this machine only as long as --host is localhost, else everywhere.",
+        "More gateways can be started beside it, on a port of their own: daymark gateway run.",
         "",
         "Example: daymark server run --host gateway.example.org",
       ].join("\n"),
@@ -57,30 +72,30 @@ export function serverRun(startGateway: StartGateway) {
           default: "daymark",
           brief: "Name of a fleet that is founded now",
         },
-        mqttPort: {
-          kind: "parsed",
-          parse: portNumber,
-          default: "8883",
-          brief: "Of the gateway; 0: any free one",
-        },
+        ...listenFlags,
         apiPort: { kind: "parsed", parse: portNumber, default: "8080", brief: "Of the API; 0: any free one" },
-        host: {
+        gateways: {
           kind: "parsed",
-          parse: hostName,
-          default: "localhost",
-          brief: "Where devices reach the gateway",
+          parse: processCount(0),
+          default: "0",
+          brief: `Gateways that are processes of their own, up to ${MAX_PROCESSES}; 0: one in this process`,
         },
         json: jsonFlag,
       },
       aliases: { j: "json" },
     },
     func(flags) {
-      return serve(flags, startGateway, this);
+      return serve(flags, { startGateway, startGateways }, this);
     },
   });
 }
 
-async function serve(flags: RunFlags, startGateway: StartGateway, { process }: CliContext): Promise<void> {
+interface Starters {
+  readonly startGateway: StartGateway;
+  readonly startGateways: StartGateways;
+}
+
+async function serve(flags: RunFlags, starters: Starters, { process }: CliContext): Promise<void> {
   // Here and not above: other commands start without the database and the HTTP server.
   const [{ openFleet, serveApi }, { embeddedStation }, { takeDevice }] = await Promise.all([
     import("../../main.js"),
@@ -89,6 +104,7 @@ async function serve(flags: RunFlags, startGateway: StartGateway, { process }: C
   ]);
   const { stdout, stderr, env } = process;
   const asked = stopAsked(process);
+  const faultsEnded = endAtFaults(process);
   const entropy: Entropy = (size) => new Uint8Array(randomBytes(size));
   const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
   const open: { close(): Promise<void> }[] = [];
@@ -96,15 +112,10 @@ async function serve(flags: RunFlags, startGateway: StartGateway, { process }: C
     const folder = fleetFolder(flags.data, env);
     const fleet = await openFleet({ folder, name: flags.name, ...parts });
     open.push(fleet);
-    const gateway = await startGateway({
-      link: fleet.link,
-      ...parts,
-      ...listening(flags.host),
-      port: flags.mqttPort,
-      onEvent: ({ type, why }) => type === "notCertified" && printLine(stderr, `gateway: ${type}: ${why}`),
-    }).catch((error: unknown) => {
-      throw inUse(error) ? new CliError(EXIT.conflict, portTaken(flags.mqttPort), { cause: error }) : error;
-    });
+    const say = (line: string) => printLine(stderr, line);
+    const link = await openLink(fleet, flags, say);
+    if (link) open.push(link);
+    const gateway = await startOn(flags, starters, { link: fleet.link, ...parts }, folder, say);
     open.push(gateway);
     const station = await embeddedStation(fleet.service);
     const mqtt = `mqtts://${isIPv6(flags.host) ? `[${flags.host}]` : flags.host}:${gateway.port}`;
@@ -113,51 +124,58 @@ async function serve(flags: RunFlags, startGateway: StartGateway, { process }: C
       mqtt,
       station: (message) => station.receive(message),
       take: (order, actor) => takeDevice(fleet.service, station, order, actor),
-      report: (error) => printLine(stderr, `API: ${errorText(error)}`),
+      report: (error) => say(`API: ${errorText(error)}`),
     });
     open.push(api);
     const id = toHex(fleet.service.trust.fleetId);
     const tokens = join(folder, "tokens");
-    if (flags.json) printJson(stdout, { id, folder, api: api.url, mqtt, pid: process.pid });
-    else printRecord(stdout, { fleet: id, folder, API: api.url, gateway: mqtt, tokens });
-    printLine(stderr, "look around from another shell: daymark device list; stop with Ctrl-C");
+    const gatewayPids = gateway.pids?.() ?? [];
+    const metrics = gateway.metricsUrl && { metrics: gateway.metricsUrl };
+    if (flags.json)
+      printJson(stdout, { id, folder, api: api.url, mqtt, ...metrics, pid: process.pid, gatewayPids });
+    else printRecord(stdout, { fleet: id, folder, API: api.url, gateway: mqtt, ...metrics, tokens });
+    say("look around from another shell: daymark device list; stop with Ctrl-C");
     await asked;
-    printLine(stderr, "stopping");
+    say("stopping");
   } finally {
     for (const part of open.reverse()) await part.close();
+    faultsEnded();
   }
 }
 
-/** Resolves at the first signal; the second one ends the process at once, as it would by itself. */
-function stopAsked(process: NodeJS.Process): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-  });
+/** Where gateway processes reach the service. Without one the server goes on, unless it needs it itself. */
+async function openLink(
+  fleet: Fleet,
+  { gateways }: RunFlags,
+  say: (line: string) => void,
+): Promise<{ close(): Promise<void> } | undefined> {
+  const { serveGateways } = await import("../../main.js");
+  try {
+    return await serveGateways(fleet, (problem) => say(`link: ${problem}`));
+  } catch (error) {
+    if (gateways > 0) throw error;
+    say(`no gateway can run beside this server: ${errorText(error)}`);
+    return undefined;
+  }
 }
 
-function listening(host: string): { host: string; hosts: readonly string[] } {
-  if (LOCAL_HOSTS.includes(host)) return { host: "127.0.0.1", hosts: LOCAL_HOSTS };
-  return { host: isIPv6(host) ? "::" : "0.0.0.0", hosts: [host] };
-}
-
-function inUse(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "EADDRINUSE";
-}
-
-function portTaken(port: number): string {
-  return `port ${port} is in use; choose another with --mqtt-port, or 0 for any that is free`;
-}
-
-/** @throws RangeError */
-function portNumber(text: string): number {
-  const port = wholeNumber(text);
-  if (port > 65_535) throw new RangeError("a port is 0 to 65535");
-  return port;
-}
-
-/** @throws RangeError */
-function hostName(text: string): string {
-  if (!/^[A-Za-z0-9.:-]{1,64}$/.test(text)) throw new RangeError("not the name or address of a host");
-  return text;
+/** The gateway in this process, or those in others. */
+async function startOn(
+  { gateways, host, mqttPort, metricsPort }: RunFlags,
+  { startGateway, startGateways }: Starters,
+  parts: Pick<Parameters<StartGateway>[0], "link" | "clock" | "crypto" | "entropy">,
+  folder: string,
+  say: (line: string) => void,
+): Promise<Awaited<ReturnType<StartGateway>> & Partial<GatewayPool>> {
+  const where = { ...listening(host), port: mqttPort, metricsPort };
+  try {
+    if (gateways === 0) {
+      const onEvent: Parameters<StartGateway>[0]["onEvent"] = ({ type, why }) =>
+        type === "notCertified" && say(`gateway: ${type}: ${why}`);
+      return await startGateway({ ...parts, ...where, onEvent });
+    }
+    return await startGateways({ link: linkPath(folder), ...where, processes: gateways, report: say });
+  } catch (error) {
+    throw portInUse(error, mqttPort);
+  }
 }
