@@ -53,6 +53,11 @@ export function createApi(
   app.onError((error, c) => problemResponse(error, c, report));
   app.notFound((c) => problemResponse(new Problem("not-found", "there is no such route"), c, report));
   app.get("/livez", (c) => c.text("ok\n"));
+  app.use(async (c, next) => {
+    // Node takes any Host; whoever makes a URL of it later would find a mistake of ours
+    if (!URL.canParse(c.req.url)) throw new Problem("bad-request", "path and Host header make no URL");
+    await next();
+  });
   app.use(authenticate(tokens));
   app.use(async (c, next) => {
     // HEAD too: it would start a stream that nobody reads

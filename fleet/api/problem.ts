@@ -60,6 +60,9 @@ export function assertAccepted({ refusal }: { readonly refusal?: Refusal }): voi
   if (refusal) throw new Problem(refusal.code, refusal.text, refusal.retryAfterSeconds);
 }
 
+/** May come from the request itself, and would do something to the terminal or the log that shows the detail. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
 /** @param report - told of failures that are ours, which the client learns nothing about. */
 export function problemResponse(error: unknown, c: Context, report: (error: unknown) => void): Response {
   const problem = problemOf(error);
@@ -71,7 +74,8 @@ export function problemResponse(error: unknown, c: Context, report: (error: unkn
   if (c.req.method === "POST") c.header("Connection", "close");
   c.header("Content-Type", "application/problem+json");
   const title = problem.code.replaceAll("-", " ");
-  const body: ProblemBody = { title, status, code: problem.code, detail: problem.message };
+  const detail = problem.message.replaceAll(HIDDEN, "?");
+  const body: ProblemBody = { title, status, code: problem.code, detail };
   return c.body(JSON.stringify(body), status);
 }
 
@@ -79,5 +83,8 @@ function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof FleetError) return new Problem(error.code, error.message);
   if (error instanceof ProtocolError) return new Problem("malformed", error.message);
+  // Node's word for a client that hung up in the middle of its body: nobody reads the answer, and it is no fault here.
+  if (error instanceof Error && "code" in error && error.code === "ECONNRESET")
+    return new Problem("bad-request", "the request ended before all of its body had come");
   return new Problem("internal", "the server made a mistake; its own output says more");
 }

@@ -11,6 +11,7 @@ import {
 } from "@stricli/core";
 import type { CliContext } from "./connection.js";
 import { errorText, EXIT, exitCodeOf } from "./exit.js";
+import { printable } from "./output.js";
 
 export type Routes = Readonly<Record<string, RouteMap<CliContext> | Command<CliContext>>>;
 
@@ -40,9 +41,16 @@ function application(routes: Routes) {
     scanner: { caseStyle: "allow-kebab-for-camel" },
     documentation: { caseStyle: "convert-camel-to-kebab" },
     determineExitCode: exitCodeOf,
-    localization: { text: { ...text_en, exceptionWhileRunningCommand } },
+    localization: { text: { ...text_en, ...REFUSALS, exceptionWhileRunningCommand } },
   });
 }
+
+/** stricli's words, which quote the command line: a script may have put there what somebody else has written. */
+const REFUSALS: Pick<typeof text_en, "exceptionWhileParsingArguments" | "noCommandRegisteredForInput"> = {
+  exceptionWhileParsingArguments: (error, ansiColor) =>
+    printable(text_en.exceptionWhileParsingArguments(error, ansiColor)),
+  noCommandRegisteredForInput: (said) => printable(text_en.noCommandRegisteredForInput(said)),
+};
 
 /** stricli ends with negative numbers when it cannot make sense of the command line. */
 function exitCodeOfStricli(code: number): number {

@@ -1,5 +1,6 @@
 /** How a command ends: one number for scripts, one text for people that says what to do next. */
 import { FleetError, type FleetErrorCode } from "../errors.js";
+import { printable } from "./output.js";
 
 export const EXIT = {
   ok: 0,
@@ -43,5 +44,5 @@ export function exitCodeOf(error: unknown): ExitCode {
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const foreseen = error instanceof CliError || "code" in error;
-  return foreseen ? error.message : (error.stack ?? error.message);
+  return foreseen ? printable(error.message) : (error.stack ?? error.message);
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /** The `daymark` command: the one place that knows every folder's commands. */
 import { buildRouteMap } from "@stricli/core";
+import { startGateway, startGateways } from "../../broker/commands.js";
 import { deviceCommands as ownDeviceCommands } from "../../device/commands.js";
 import { voyageCommand } from "../../simulators/commands.js";
+import { simRun } from "../../simulators/sim-commands.js";
 import { runDaymark } from "./application.js";
 import { advisoryCommands } from "./commands/advisory.js";
 import { authorityCommands } from "./commands/authority.js";
@@ -11,20 +13,26 @@ import { caCommands } from "./commands/ca.js";
 import { deviceActCommands } from "./commands/device-acts.js";
 import { deviceCommands } from "./commands/device.js";
 import { envelopeCommands } from "./commands/envelope.js";
+import { gatewayRun } from "./commands/gateway.js";
 import { quarantineCommands } from "./commands/quarantine.js";
 import { releaseCommands } from "./commands/release.js";
 import { serverRun } from "./commands/server.js";
 import { transferCommands } from "./commands/transfer.js";
 import { version } from "./commands/version.js";
+import { simFleet } from "./sim-fleet.js";
 import { voyageFleet } from "./voyage-fleet.js";
 
 /** By noun. Commands of other folders are mounted here; what they need much of, they load when they run. */
 const routes = {
   server: buildRouteMap({
     routes: {
-      run: serverRun(async (options) => (await import("../../broker/commands.js")).startGateway(options)),
+      run: serverRun(startGateway, startGateways),
     },
     docs: { brief: "Run the fleet service" },
+  }),
+  gateway: buildRouteMap({
+    routes: { run: gatewayRun(startGateways) },
+    docs: { brief: "Run gateways as processes of their own" },
   }),
   device: buildRouteMap({
     routes: { ...deviceCommands, ...deviceActCommands, ...ownDeviceCommands },
@@ -62,9 +70,11 @@ const routes = {
     routes: caCommands,
     docs: { brief: "Found a fleet, and change who may sign what" },
   }),
-  voyage: voyageCommand(
-    voyageFleet(async (options) => (await import("../../broker/commands.js")).startGateway(options)),
-  ),
+  sim: buildRouteMap({
+    routes: { run: simRun(simFleet(process)) },
+    docs: { brief: "Play thousands of devices against real gateways" },
+  }),
+  voyage: voyageCommand(voyageFleet(startGateway)),
   version,
 };
 
@@ -72,4 +82,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(); // the reader has enough, as `head` does
   throw error;
 });
+process.stderr.on("error", () => undefined); // nobody reads it: no reason to stop
 await runDaymark(routes, process.argv.slice(2), process);

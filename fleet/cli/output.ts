@@ -39,7 +39,7 @@ export function printRecord(stream: NodeJS.WriteStream, record: Readonly<Record<
 }
 
 /** Models and reasons are chosen elsewhere; no control character of theirs reaches the terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, "?");
 }
 

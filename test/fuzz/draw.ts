@@ -11,3 +11,15 @@ export function drawFrom(seed: number): Draw {
     return ((t ^ (t >>> 14)) >>> 0) % limit;
   };
 }
+
+/** For one case of a run: what is drawn for it does not depend on the cases before. */
+export function drawAt(seed: number, index: number): Draw {
+  return drawFrom(Math.imul(seed, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b));
+}
+
+/** One of `items`, which must not be empty. */
+export function pick<T>(draw: Draw, items: readonly T[]): T {
+  const item = items[draw(items.length)];
+  if (item === undefined) throw new RangeError("there is nothing to draw from");
+  return item;
+}
