@@ -21,16 +21,16 @@ const IMPORT_TABLE: Readonly<Record<string, RegExp>> = {
   protocol: /^(?!)/, // nothing of ours
   device: /^protocol\//,
   fleet: /^protocol\//,
-  broker: /^(protocol\/|fleet\/link\.js$)/,
+  broker: /^(protocol\/|fleet\/link(-wire|-packets|-standings)?\.js$)/,
   simulators: /^(protocol\/|device\/|fleet\/registry[^/]*\.js$|broker\/admission\.js$)/,
   "fleet/cli": /^(protocol|fleet)\//,
 };
 const COMPOSITION_ROOT = "fleet/cli/main.ts";
-const COMMANDS = /^(broker|device|simulators)\/commands\.js$/;
+const COMMANDS = /^(broker|device)\/commands\.js$|^simulators\/(sim-)?commands\.js$/;
 
 /** Where sockets, files, timers, clocks and randomness may be. Every other file is pure. */
 const EDGES =
-  /(^|\/)adapters\/|(^|\/)(main|([a-z]+-)?commands)\.ts$|^fleet\/(api|cli)\/|^broker\/gateway[^/]*\.ts$|^simulators\/voyage\//;
+  /(^|\/)adapters\/|(^|\/)(main|([a-z]+-)?commands)\.ts$|^fleet\/(api|cli)\/|^broker\/gateway[^/]*\.ts$|^simulators\/(voyage|swarm)\//;
 const PURE_PACKAGES = /^zod$/;
 
 /** Packages with one home. */

@@ -13,7 +13,12 @@ import { deviceModuleGuards } from "./rows/device-modules.js";
 import { fleetGuards } from "./rows/fleet.js";
 import { fleetCoreGuards } from "./rows/fleet-core.js";
 import { fleetServiceGuards } from "./rows/fleet-service.js";
+import { aedesGuards } from "./rows/aedes.js";
+import { gatewayProcessGuards } from "./rows/gateway-processes.js";
+import { fuzzGuards } from "./rows/fuzz.js";
+import { swarmGuards } from "./rows/swarm.js";
 import { gatewayGuards } from "./rows/gateway.js";
+import { gatewayEdgeGuards } from "./rows/gateway-edge.js";
 import { ledgerGuards } from "./rows/ledger.js";
 import { operatorGuards } from "./rows/operator.js";
 import { peerGuards } from "./rows/peers.js";
@@ -22,6 +27,7 @@ import { quorumGuards } from "./rows/quorum.js";
 import { storageGuards } from "./rows/storage.js";
 import { storyGuards } from "./rows/stories.js";
 import { moreStoryGuards } from "./rows/stories-more.js";
+import { transportGuards } from "./rows/transport.js";
 import { transferGuards } from "./rows/transfer.js";
 import { wireGuards } from "./rows/wire.js";
 import { x509Guards } from "./rows/x509.js";
@@ -37,7 +43,12 @@ export const guards: readonly Guard[] = [
   ...cryptoGuards,
   ...x509Guards,
   ...storageGuards,
+  ...aedesGuards,
+  ...gatewayProcessGuards,
+  ...fuzzGuards,
+  ...swarmGuards,
   ...gatewayGuards,
+  ...gatewayEdgeGuards,
   ...apiGuards,
   ...fleetGuards,
   ...fleetCoreGuards,
@@ -47,5 +58,6 @@ export const guards: readonly Guard[] = [
   ...deviceCoreGuards,
   ...peerGuards,
   ...transferGuards,
+  ...transportGuards,
   ...operatorGuards,
 ];

@@ -1,0 +1,162 @@
+/** Guards of the gateway's edge: who is let into the handshake, what is kept of a verdict, what one may ask. */
+import type { Guard } from "../guard.js";
+
+export const gatewayEdgeGuards: readonly Guard[] = [
+  {
+    name: "a fault ends the server, and its lock",
+    file: "fleet/cli/faults.ts",
+    find: 'process.on("uncaughtException", end);',
+    replace: "",
+    test: { file: "test/fleet/gateway-cli.test.ts", name: "by a fault that nobody caught" },
+  },
+  {
+    name: "a device that is held for what it has not heard asks why",
+    principle: "P2",
+    file: "device/answers.ts",
+    find: "synced: session.synced && isKnown",
+    replace: "synced: session.synced",
+    test: { file: "test/stories/gateways.test.ts", name: "without the service gateways say so" },
+  },
+  {
+    name: "a kept verdict ends with its CAs",
+    principle: "P10",
+    file: "broker/verdicts.ts",
+    find: "if (this.#trust !== trust) this.#byLeaf.clear();",
+    replace: "",
+    test: {
+      file: "test/broker/gateway-resumption.test.ts",
+      name: "the CA of its certificate is listed no more",
+    },
+  },
+  {
+    name: "a kept verdict is held against the clock",
+    principle: "P10",
+    file: "broker/verdicts.ts",
+    find: "{ ...known, window: windowAt(nowSeconds, known.path) }",
+    replace: "known",
+    test: {
+      file: "test/broker/gateway-resumption.test.ts",
+      name: "a device whose certificate ran out meanwhile",
+    },
+  },
+  {
+    name: "the dates of a session are those of the whole path",
+    file: "protocol/x509/verify.ts",
+    find: "    path: dates,",
+    replace: "    path: leaf.fields,",
+    test: { file: "test/x509/verify.test.ts", name: "a current leaf of an expired CA" },
+  },
+  {
+    name: "who resumes is the one that began the session",
+    principle: "P10",
+    file: "broker/gateway-arrival.ts",
+    find: "const standing = typeof certificate",
+    replace:
+      "const standing = socket.isSessionReused() ? { level: 'none' as const, lowestGeneration: 0, enrolled: true } : typeof certificate",
+    test: { file: "test/broker/gateway-resumption.test.ts", name: "a device that was revoked meanwhile" },
+  },
+  {
+    name: "a resumed session without a certificate is nobody",
+    file: "broker/gateway-arrival.ts",
+    find: 'if (!shown) return "none";',
+    replace:
+      'if (!shown) return { profile: "ldevid", number: 4711, generation: 1, window: "current" } as never;',
+    test: {
+      file: "test/broker/gateway-resumption.test.ts",
+      name: "who showed no certificate has none, whatever Node says of the session",
+    },
+  },
+  {
+    name: "ticket keys are new each day",
+    file: "broker/gateway-tls.ts",
+    find: "const rotation = eachDay(clock, () => server.setTicketKeys(keysNow()));",
+    replace: "const rotation = eachDay(clock, () => undefined);",
+    test: { file: "test/broker/gateway-resumption.test.ts", name: "a session ends with its day" },
+  },
+  {
+    name: "what is no ClientHello costs no handshake",
+    file: "broker/hello.ts",
+    find: 'if (type !== HANDSHAKE || major !== 3) return "other";',
+    replace: "",
+    test: { file: "test/broker/gateway-gate.test.ts", name: "a record of another kind" },
+  },
+  {
+    name: "nobody is waited for without end",
+    file: "broker/gateway-gate.ts",
+    find: 'this.#refuse(guest.socket, "no-tls", "sent no whole ClientHello in time");',
+    replace: "",
+    test: { file: "test/broker/gateway-gate.test.ts", name: "a hello that does not come" },
+  },
+  {
+    name: "one network cannot take every handshake",
+    file: "broker/gateway-gate.ts",
+    find: "if (this.#addresses.take(address, arrivedMs) > 0) {",
+    replace: "if (this.#addresses.take(address, arrivedMs) < 0) {",
+    test: { file: "test/broker/gateway-gate.test.ts", name: "one network that connects again and again" },
+  },
+  {
+    name: "handshakes that are not finished are few",
+    principle: "P11",
+    file: "broker/gateway-gate.ts",
+    find: "return (this.#counts.get(address) ?? 0) < max;",
+    replace: "return (this.#counts.get(address) ?? 0) >= 0;",
+    test: { file: "test/broker/gateway-gate.test.ts", name: "one network has so many under way" },
+  },
+  {
+    name: "networks take turns",
+    file: "broker/addresses.ts",
+    find: "        this.#lines.delete(address);\n        if (line.size > 0) this.#lines.set(address, line);",
+    replace: "",
+    test: {
+      file: "test/broker/gateway-gate.test.ts",
+      name: "they wait for their turn, networks one after the other",
+    },
+  },
+  {
+    name: "those who wait for a handshake are bounded",
+    file: "broker/addresses.ts",
+    find: "if (this.#size >= this.#max) return false;",
+    replace: "",
+    test: { file: "test/broker/gateway-gate.test.ts", name: "who finds no place" },
+  },
+  {
+    name: "one device cannot log in without end",
+    file: "broker/gateway-arrival.ts",
+    find: "context.logins.take(number, context.clock.nowMs()) > 0",
+    replace: "context.logins.take(number, context.clock.nowMs()) < 0",
+    test: { file: "test/broker/gateway-arrival.test.ts", name: "one device that logs in again and again" },
+  },
+  {
+    name: "one device cannot ask without end",
+    file: "broker/gateway-requests.ts",
+    find: "    if (pauseSeconds > 0) {",
+    replace: "    if (pauseSeconds < 0) {",
+    test: { file: "test/broker/gateway-requests.test.ts", name: "a device that asks without end" },
+  },
+  {
+    name: "held devices have room when the gateway is full",
+    principle: "P10",
+    file: "broker/gateway-sessions.ts",
+    find: 'const max = role === "held" ? this.#max : this.#max - Math.ceil(this.#max / RESERVED_SHARE);',
+    replace: "const max = this.#max - Math.ceil(this.#max / RESERVED_SHARE);",
+    test: {
+      file: "test/broker/gateway-arrival.test.ts",
+      name: "P10: has room left for a device that is held",
+    },
+  },
+  {
+    name: "held devices are heard when the fleet is busy",
+    principle: "P10",
+    file: "broker/overload.ts",
+    find: "const max = held ? this.#max : this.#max - Math.ceil(this.#max / RESERVED_SHARE);",
+    replace: "const max = this.#max - Math.ceil(this.#max / RESERVED_SHARE);",
+    test: { file: "test/broker/gateway-requests.test.ts", name: "P10: when too many wait for the fleet" },
+  },
+  {
+    name: "a kept answer ends with what it is about",
+    file: "broker/gateway.ts",
+    find: 'if (change.type === "beacon" || change.type === "authority") this.#requests.answers.forget();',
+    replace: "",
+    test: { file: "test/broker/gateway-requests.test.ts", name: "what many ask alike" },
+  },
+];
