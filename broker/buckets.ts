@@ -1,5 +1,7 @@
 /** Token buckets: how often something may happen, each key by itself, with a bound on what is remembered. Pure. */
 
+import { forgetOldest } from "./oldest.js";
+
 export interface Rate {
   readonly perSecond: number;
   /** How many may come at once after a quiet time. */
@@ -50,12 +52,7 @@ export class Buckets<Key> {
     const bucket = this.#byKey.get(key) ?? new Bucket(this.#rate, nowMs);
     this.#byKey.delete(key); // and set again: a Map keeps the order in which keys were set
     this.#byKey.set(key, bucket);
-    if (this.#byKey.size > MAX_KEYS) {
-      for (const oldest of this.#byKey.keys()) {
-        this.#byKey.delete(oldest);
-        break;
-      }
-    }
+    forgetOldest(this.#byKey, MAX_KEYS);
     return bucket.take(nowMs);
   }
 }

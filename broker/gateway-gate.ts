@@ -1,7 +1,7 @@
 /**
  * In front of the TLS handshake, which is the expensive part of a connection: who may begin one, and when. A
  * connection waits here, at the cost of a socket, until its whole ClientHello has come and it is its turn.
- * Networks take turns, and each turn of the event loop begins few, so that open sessions are served in between.
+ * Where devices log in from, a few begin at once. Networks take turns, and each turn of the event loop begins few, so that open sessions are served in between.
  */
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../protocol/clock.js";
@@ -9,6 +9,8 @@ import { addressKey, FairQueue } from "./addresses.js";
 import { Bucket, Buckets, type Rate } from "./buckets.js";
 import type { GatewayEvent, RefusalCode } from "./events.js";
 import { readHello } from "./hello.js";
+import { forgetOldest } from "./oldest.js";
+import { type Peer, peerOf, Unfinished } from "./unfinished.js";
 
 export interface GateLimits {
   /** Handshakes that all together may begin. */
@@ -120,11 +122,7 @@ export class Gate {
     const address = addressKey(remoteAddress);
     this.#known.delete(address); // and added again, as the newest
     this.#known.add(address);
-    if (this.#known.size <= MAX_KNOWN) return;
-    for (const oldest of this.#known) {
-      this.#known.delete(oldest);
-      break;
-    }
+    forgetOldest(this.#known, MAX_KNOWN);
   }
 
   /** The handshake of a connection that was begun is done. */
@@ -219,40 +217,4 @@ export class Gate {
 /** A connection that is reset while it waits is only gone. */
 function ignored(): void {
   // `close` follows.
-}
-
-/** The other end of a connection, under which both of its sockets are known: the plain one, and TLS over it. */
-export type Peer = `${string} ${number}`;
-
-export function peerOf({ remoteAddress = "", remotePort = 0 }: Socket): Peer {
-  return `${remoteAddress} ${remotePort}`;
-}
-
-/** Handshakes that were begun and are not done. */
-class Unfinished {
-  readonly #addresses = new Map<Peer, string>();
-  readonly #counts = new Map<string, number>();
-
-  get size(): number {
-    return this.#addresses.size;
-  }
-
-  hasRoom(address: string, max: number): boolean {
-    return (this.#counts.get(address) ?? 0) < max;
-  }
-
-  add(peer: Peer, address: string): void {
-    this.#addresses.set(peer, address);
-    this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
-  }
-
-  remove(peer: Peer): boolean {
-    const address = this.#addresses.get(peer);
-    if (address === undefined) return false;
-    this.#addresses.delete(peer);
-    const left = (this.#counts.get(address) ?? 1) - 1;
-    if (left > 0) this.#counts.set(address, left);
-    else this.#counts.delete(address);
-    return true;
-  }
 }

@@ -8,12 +8,13 @@ import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { topicsOf } from "../protocol/topics.js";
 import type { GatewayEvent, SessionInfo } from "./events.js";
-import { DEFAULT_LIMITS, Gate, type GateLimits, peerOf } from "./gateway-gate.js";
+import { DEFAULT_LIMITS, Gate, type GateLimits } from "./gateway-gate.js";
 import { GatewayMetrics } from "./gateway-metrics.js";
 import { MAX_LOBBY_SESSIONS, MAX_SESSIONS } from "./gateway-sessions.js";
 import { certifiedServer } from "./gateway-tls.js";
 import { MqttGateway } from "./gateway.js";
 import { MAX_UNDECIDED } from "./overload.js";
+import { peerOf } from "./unfinished.js";
 
 export interface GatewayOptions {
   readonly link: FleetLink;

@@ -6,6 +6,7 @@
 import type { Crypto } from "../protocol/crypto.js";
 import type { CertificateTrust } from "../protocol/x509/trust.js";
 import { type CertificateVerdict, verifyChain, windowAt } from "../protocol/x509/verify.js";
+import { forgetOldest } from "./oldest.js";
 
 /** What a peer showed in its handshake. */
 export interface ShownChain {
@@ -48,18 +49,9 @@ export class Verdicts {
     } catch {
       return shown.resumed ? "stale" : "bad"; // whatever a stranger's certificate does to the verifier
     }
-    this.#keep(key, verdict);
-    return verdict;
-  }
-
-  #keep(key: string, verdict: CertificateVerdict): void {
-    if (this.#byLeaf.size >= this.#max) {
-      for (const oldest of this.#byLeaf.keys()) {
-        this.#byLeaf.delete(oldest);
-        break;
-      }
-    }
     this.#byLeaf.set(key, verdict);
+    forgetOldest(this.#byLeaf, this.#max);
+    return verdict;
   }
 }
 

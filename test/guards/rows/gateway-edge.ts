@@ -97,7 +97,7 @@ export const gatewayEdgeGuards: readonly Guard[] = [
   {
     name: "handshakes that are not finished are few",
     principle: "P11",
-    file: "broker/gateway-gate.ts",
+    file: "broker/unfinished.ts",
     find: "return (this.#counts.get(address) ?? 0) < max;",
     replace: "return (this.#counts.get(address) ?? 0) >= 0;",
     test: { file: "test/broker/gateway-gate.test.ts", name: "one network has so many under way" },
