@@ -3,7 +3,7 @@
  * version follows from another is in authority-chain.ts.
  */
 import type { Crypto } from "./crypto.js";
-import { certificate, publicKey, seconds, sha256 } from "./common.js";
+import { certificate, model, publicKey, seconds, sha256 } from "./common.js";
 import { type Opened, openEnvelope, type SignedBy } from "./envelope.js";
 import { ProtocolError } from "./errors.js";
 import { higherLevel, level, type Level } from "./level.js";
@@ -61,6 +61,18 @@ const freshnessRule = map(
   "freshness-rule",
 );
 
+/** What a lease that ran out does to the level; each counts from its time on, and the highest level wins. */
+export const freshnessRules = array(freshnessRule, { max: 4 });
+export type FreshnessRules = readonly { readonly afterSeconds: number; readonly level: Level }[];
+
+const modelFreshness = map(
+  {
+    model: field(1, model, "devices of this model"),
+    freshness: field(2, freshnessRules, "their table, in place of the one for all"),
+  },
+  "model-freshness",
+);
+
 /**
  * Fleet to all: who may sign what from now on.
  * CDDL: `authority`, type 1. Signed by the root keys; version 1 by those that it names itself.
@@ -72,7 +84,8 @@ export const Authority = message(1, "authority", {
   terms: field(4, terms, "the term in which each kind of version counts"),
   anchors: field(5, array(certificate, { min: 1, max: 4 }), "X.509 root certificates, DER"),
   issuers: field(6, array(issuer, { min: 1, max: 12 }), "X.509 issuing certificates"),
-  freshness: field(7, array(freshnessRule, { max: 4 }), "what a lease that ran out does to the level"),
+  freshness: field(7, freshnessRules, "what a lease that ran out does to the level"),
+  models: optional(8, array(modelFreshness, { min: 1, max: 16 }), "models with a table of their own"),
   previous: optional(9, sha256, "SHA-256 of the previous version's payload; absent in version 1"),
 });
 export type Authority = TypeOf<typeof Authority>;
@@ -120,8 +133,18 @@ export function roleIn(authority: Authority, role: Role): SignedBy {
   );
 }
 
-/** The level that the freshness table asks for, `sinceEndSeconds` after the lease ended (negative: it is current). */
-export function freshnessLevel(authority: Authority, sinceEndSeconds: number): Level {
-  const rules = authority.freshness.filter((rule) => sinceEndSeconds >= rule.afterSeconds);
+/** The table that counts for a device: its own, by its newest release in force; its model's; the one for all. */
+export function freshnessFor(
+  authority: Authority,
+  ofModel: string,
+  own: FreshnessRules | undefined,
+): FreshnessRules {
+  const forModel = authority.models?.find((entry) => entry.model === ofModel);
+  return own ?? forModel?.freshness ?? authority.freshness;
+}
+
+/** The level that a freshness table asks for, `sinceEndSeconds` after the lease ended (negative: it is current). */
+export function freshnessLevel(table: FreshnessRules, sinceEndSeconds: number): Level {
+  const rules = table.filter((rule) => sinceEndSeconds >= rule.afterSeconds);
   return rules.reduce<Level>((highest, rule) => higherLevel(highest, rule.level), "none");
 }

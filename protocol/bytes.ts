@@ -1,7 +1,9 @@
-/** Small helpers on byte strings. */
+/** Small helpers on byte strings. They run many times for each message, hence the plain loops. */
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
@@ -15,8 +17,12 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let hex = "";
+  for (const byte of bytes) hex += HEX[byte];
+  return hex;
 }
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** @throws RangeError when `hex` is not an even number of hex digits. */
 export function fromHex(hex: string): Uint8Array {
@@ -25,8 +31,10 @@ export function fromHex(hex: string): Uint8Array {
 }
 
 export function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+  return encoder.encode(text);
 }
+
+const encoder = new TextEncoder();
 
 /** `value` as 4 bytes, big-endian. */
 export function uint32(value: number): Uint8Array {

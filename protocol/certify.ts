@@ -1,6 +1,7 @@
 /**
  * How a device gets its LDevID: `enroll` the first time, `renew` while the old one is in date, `return`
- * after it ended. Three requests, one reply; each is signed end to end, so that no gateway can forge it.
+ * after it ended, `re-enroll` when its keys are to be replaced for good. Four requests, one reply; each is
+ * signed end to end, so that no gateway can forge it.
  */
 import {
   certificateChain,
@@ -39,6 +40,18 @@ export type RenewRequest = TypeOf<typeof RenewRequest>;
 export const ReturnRequest = message(22, "return-request", newKey);
 export type ReturnRequest = TypeOf<typeof ReturnRequest>;
 
+/**
+ * Device to fleet: from now on this key is mine, and no key of before; an operator gave me a ticket for it.
+ * The certificate that answers is for this very key. CDDL: `reenroll-request`, type 25, signed by the new key.
+ */
+export const ReenrollRequest = message(25, "reenroll-request", {
+  subject: field(1, deviceNumber, "who asks"),
+  nonce: field(2, nonce, "saved before it is sent; a retry repeats it"),
+  publicKey: field(3, publicKey, "the key that takes the place of the IDevID's and of every LDevID's"),
+  ticket: field(4, signature, "by the key of the ticket, over `ticketProof`"),
+});
+export type ReenrollRequest = TypeOf<typeof ReenrollRequest>;
+
 /** Fleet to device: your LDevID, which proves itself. CDDL: `certificate-reply`, frame 30. */
 export const CertificateReply = message(30, "certificate-reply", {
   nonce: field(1, nonce, "of the request"),
@@ -55,4 +68,17 @@ export function keyProof(
   key: PublicKey,
 ): Uint8Array {
   return concatBytes(utf8("daymark/1 key proof"), fleetId, uint32(subject), requestNonce, key.bytes);
+}
+
+/**
+ * What the key of a ticket signs. A ticket is the seed of an Ed25519 key (32 bytes) that a person carries to
+ * the device; the fleet keeps the public half, so nobody on the way, nor a reader of its log, can use it.
+ */
+export function ticketProof(
+  fleetId: Uint8Array,
+  subject: number,
+  requestNonce: Uint8Array,
+  key: PublicKey,
+): Uint8Array {
+  return concatBytes(utf8("daymark/1 ticket"), fleetId, uint32(subject), requestNonce, key.bytes);
 }

@@ -1,6 +1,7 @@
 /** What makes a public key acceptable, in one place for both Crypto adapters. */
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256 } from "@noble/curves/nist.js";
+import { toHex } from "./bytes.js";
 import type { PublicKey } from "./crypto.js";
 
 export const PUBLIC_KEY_BYTES = { ES256: 65, Ed25519: 32 } as const;
@@ -20,9 +21,28 @@ export function isValidPublicKey(key: PublicKey): boolean {
       p256.Point.fromBytes(key.bytes).assertValidity();
       return true;
     }
-    const point = ed25519.Point.fromBytes(key.bytes, false);
-    return !point.isSmallOrder() && point.isTorsionFree();
+    return isOfPrimeOrder(key.bytes);
   } catch {
     return false;
   }
+}
+
+/**
+ * Ed25519 keys that were found good, newest last: the look costs a millisecond, and the same few keys come
+ * again and again. Only good ones are kept, so that nobody fills this with what costs nothing to make up.
+ */
+const found = new Set<string>();
+const MAX_FOUND = 4_096;
+
+/** @throws an Error of the library for bytes that are no point. */
+function isOfPrimeOrder(bytes: Uint8Array): boolean {
+  const name = toHex(bytes);
+  if (found.has(name)) return true;
+  const point = ed25519.Point.fromBytes(bytes, false);
+  const good = !point.isSmallOrder() && point.isTorsionFree();
+  if (!good) return false;
+  const [oldest] = found;
+  if (oldest !== undefined && found.size >= MAX_FOUND) found.delete(oldest);
+  found.add(name);
+  return true;
 }

@@ -2,6 +2,7 @@
 import { signedBy } from "./authority.js";
 import { deviceNumber, nonce, seconds } from "./common.js";
 import { field, message, optional, type TypeOf } from "./schema.js";
+import { syncToken } from "./sync-token.js";
 import { uint } from "./types.js";
 import { actsDone, requiredVector } from "./vector.js";
 import { version } from "./version.js";
@@ -21,6 +22,7 @@ export const Lease = signedBy(
     nextSyncSeconds: field(5, uint(31_536_000, 1), "ask again after this long"),
     required: field(6, requiredVector, "what the device must hold for this lease to count"),
     done: optional(7, actsDone, "one-shot acts that the fleet has a receipt for: not to be done again"),
+    token: optional(8, syncToken, "to be shown in the next sync"),
   }),
 );
 export type Lease = TypeOf<typeof Lease>;

@@ -4,7 +4,7 @@ import { Approval } from "./approval.js";
 import { Authority } from "./authority.js";
 import { Beacon } from "./beacon.js";
 import { BirthChallenge, BirthGrant, BirthHello, BirthRecord, BirthRequest, BirthStored } from "./birth.js";
-import { CertificateReply, EnrollRequest, RenewRequest, ReturnRequest } from "./certify.js";
+import { CertificateReply, EnrollRequest, ReenrollRequest, RenewRequest, ReturnRequest } from "./certify.js";
 import { Directive } from "./directive.js";
 import { Lease } from "./lease.js";
 import { LedgerPart, LedgerRequest } from "./ledger-part.js";
@@ -34,6 +34,7 @@ export const SIGNED_MESSAGES = [
   ReturnRequest,
   SyncRequest,
   Receipt,
+  ReenrollRequest,
   BirthRequest,
   BirthStored,
 ] as const;

@@ -18,6 +18,7 @@ export const ROLE_REASONS = {
   "pending-import": 7,
   "old-generation": 8,
   revoked: 9,
+  suspected: 10,
 } as const;
 export type RoleReason = keyof typeof ROLE_REASONS;
 
@@ -38,6 +39,12 @@ export const ERROR_CODES = {
   "retry-later": 6, // too busy
   "fleet-unreachable": 7, // the gateway cannot reach its fleet
   "not-allowed": 8, // the session's role does not cover this message
+  "approval-pending": 9, // an operator has to agree first
+  expired: 10, // the LDevID that signed has ended
+  suspected: 11, // two seem to hold these keys; an operator has to look
+  superseded: 12, // these keys were replaced by a re-enrollment
+  "bad-ticket": 13, // the ticket is unknown, used, or has run out
+  "not-enrolled": 14, // there is no LDevID to renew or to come back with
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

@@ -1,5 +1,5 @@
 /** The release: the only document that can lower a level, and only beside a lease that names it (P13). */
-import { signedBy } from "./authority.js";
+import { freshnessRules, signedBy } from "./authority.js";
 import { actCount, deviceNumber, seconds } from "./common.js";
 import { level } from "./level.js";
 import { field, message, optional, type TypeOf } from "./schema.js";
@@ -20,6 +20,11 @@ export const Release = signedBy(
     clearedAlarms: optional(4, array(uint(), { min: 1, max: 16 }), "ids of the alarms it clears"),
     wipe: optional(5, actCount, "erase what the application and the fleet left, until done this often"),
     issuedAt: field(6, seconds, "fleet time"),
+    freshness: optional(
+      7,
+      freshnessRules,
+      "this device's own table, as long as no later release is in force",
+    ),
   }),
 );
 export type Release = TypeOf<typeof Release>;

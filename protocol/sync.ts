@@ -3,10 +3,11 @@ import { deviceNumber, documents, envelope, nonce, seconds } from "./common.js";
 import { ledgerPart } from "./ledger-part.js";
 import { field, map, message, optional, type TypeOf } from "./schema.js";
 import { array, choice, text, uint } from "./types.js";
+import { probe, syncToken } from "./sync-token.js";
 import { heldVector } from "./vector.js";
 
 /** What a device noticed about itself. Each is latched until a release names its id. */
-export const ALARM_KINDS = { rollback: 0, tamper: 1, unreadable: 2, fork: 3 } as const;
+export const ALARM_KINDS = { rollback: 0, tamper: 1, unreadable: 2, fork: 3, lost: 4 } as const;
 
 const alarm = map(
   {
@@ -35,6 +36,8 @@ export const SyncRequest = message(23, "sync-request", {
   health: optional(6, health, "how it is"),
   time: optional(7, seconds, "newest signed fleet time it holds; absent before the first"),
   maxPartBytes: optional(8, uint(65_536, 64), "the largest part of a ledger it can take; absent: any"),
+  token: optional(9, syncToken, "of the newest lease that brought one"),
+  probe: optional(10, probe, "of the reply that asked for it: this was signed after that"),
 });
 export type SyncRequest = TypeOf<typeof SyncRequest>;
 
@@ -44,6 +47,7 @@ export const SyncReply = message(31, "sync-reply", {
   lease: optional(2, envelope, "absent for a device that gets none"),
   documents: field(3, documents, "newer than what the device named"),
   ledger: optional(4, ledgerPart, "what leads from the ledger it named to the newest, or the start of that"),
+  probe: optional(5, probe, "the token is not the newest: say again what you hold, and this with it"),
 });
 export type SyncReply = TypeOf<typeof SyncReply>;
 

@@ -56,14 +56,25 @@ function importPublic(key: PublicKey): node.KeyObject | undefined {
   return object;
 }
 
+/** Of private keys in use: to derive one costs as much as several signatures, and each import of a key needs it. */
+const publicHalves = new WeakMap<PrivateKey, PublicKey>();
+
+function derivePublic(key: PrivateKey): PublicKey {
+  if (key.algorithm === "Ed25519") return nobleCrypto.publicKey(key);
+  const ecdh = node.createECDH("prime256v1");
+  ecdh.setPrivateKey(key.secret);
+  return { algorithm: key.algorithm, bytes: new Uint8Array(ecdh.getPublicKey()) };
+}
+
 export const nodeCrypto: Crypto = {
   sha256: (data) => new Uint8Array(node.createHash("sha256").update(data).digest()),
   generate: (algorithm, entropy) => nobleCrypto.generate(algorithm, entropy),
   publicKey(key) {
-    if (key.algorithm === "Ed25519") return nobleCrypto.publicKey(key);
-    const ecdh = node.createECDH("prime256v1");
-    ecdh.setPrivateKey(key.secret);
-    return { algorithm: key.algorithm, bytes: new Uint8Array(ecdh.getPublicKey()) };
+    const known = publicHalves.get(key);
+    if (known) return known;
+    const derived = derivePublic(key);
+    publicHalves.set(key, derived);
+    return derived;
   },
   sign(key, message) {
     const object = importPrivate(key);

@@ -117,7 +117,9 @@ function exchange(
     level: "none",
   };
   const health = { uptimeSeconds: 86_400, heldBack: 0 };
-  const request = seal(SyncRequest, { subject, nonce, holds, maxReplyBytes: 65_536, health, time: NOW });
+  const token = { n: 100, after: 99, seal: hash };
+  const asked = { subject, nonce, holds, maxReplyBytes: 65_536, health, time: NOW, token };
+  const request = seal(SyncRequest, asked);
   const receipt = documents.length > 0 ? seal(Receipt, { subject, counter: 12, holds }).length : 0;
   const lease = seal(Lease, {
     subject,
@@ -134,6 +136,7 @@ function exchange(
       release: NO_VERSION,
       level: "none",
     },
+    token,
   });
   const reply = encodeFrame(SyncReply, { nonce, lease, documents, ...(ledger && { ledger }) });
   return { what, up: request.length + receipt, down: reply.length, ledger: ledger?.bytes.length ?? 0 };

@@ -105,7 +105,8 @@ function wireBytes(algorithm: Algorithm, age: Age): Readonly<Record<string, OnWi
     heldBack: 1000,
     ...(age.firmware && { firmware: age.firmware }),
   };
-  const sync = { subject, nonce, holds, maxReplyBytes: 16_384, health, time: 1_795_302_000 };
+  const token = { n: seq + 1, after: seq, seal: hash };
+  const sync = { subject, nonce, holds, maxReplyBytes: 16_384, health, time: 1_795_302_000, token };
   const alarms = Array.from({ length: age.alarms }, (_, i) => ({ id: i + 1, kind: "fork" as const }));
   const required = {
     authority: 1,
@@ -128,8 +129,12 @@ function wireBytes(algorithm: Algorithm, age: Age): Readonly<Record<string, OnWi
     issuedAt: NOW,
     ...(age.large && { rekey: seq, reboot: seq, attest: seq }),
   });
-  const wipe = age.large ? { wipe: seq } : {};
-  const release = seal(Release, { subject, version, level: "none", issuedAt: NOW, ...wipe });
+  const table = [30, 60, 90, 120].map((days) => ({
+    afterSeconds: days * 86_400,
+    level: "restrict" as const,
+  }));
+  const more = age.large ? { wipe: seq, freshness: table } : {};
+  const release = seal(Release, { subject, version, level: "none", issuedAt: NOW, ...more });
   const lease = seal(Lease, {
     subject,
     nonce,
@@ -138,6 +143,7 @@ function wireBytes(algorithm: Algorithm, age: Age): Readonly<Record<string, OnWi
     nextSyncSeconds: 86_400,
     required,
     ...(age.large && { done: acts(seq) }),
+    token,
   });
   const beacon = seal(Beacon, {
     version: [1, epoch],

@@ -25,16 +25,23 @@ const REASONS: Record<RoleReason, string> = {
   "pending-import": "not said by gateways yet; an error has the same name",
   "old-generation": "its keys were replaced: come back later",
   revoked: "for good: a sync is answered without a lease",
+  suspected: "two seem to hold these keys: sync; an operator decides",
 };
 const ERROR_ACTIONS: Record<ErrorCode, string> = {
   malformed: "ask for what the state asks for, after the pause; the fault is in your program",
-  denied: "the same; a person has to look if it goes on",
+  denied: "ask anew after the pause; an LDevID: come back once with the IDevID; a `return`: enroll",
   "pending-import": "send the same request after the pause",
   held: "the notice of a new role follows, or came before: sync",
   revoked: "nothing else is left to ask; sync again after the pause, ever more seldom",
   "retry-later": "the same after the pause",
   "fleet-unreachable": "the same after the pause",
   "not-allowed": "nothing: the notice of your new role says what to do",
+  "approval-pending": "send the same request after the pause",
+  expired: "ask for a `return` instead of a `renew`",
+  suspected: "sync, ever more seldom; an operator vouches for you, or gives you a ticket",
+  superseded: "tell a person: only a re-enrollment with a ticket helps",
+  "bad-ticket": "go on without the ticket, and tell a person; it may be shown again on another connection",
+  "not-enrolled": "enroll",
 };
 type Verdict = PeerVerdict["verdict"];
 type Reason = PeerVerdict["reason"];

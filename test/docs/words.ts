@@ -47,10 +47,11 @@ const LEVEL_MEANINGS: Record<Level, string> = {
   revoked: "be told so when it syncs, and nothing else, for good",
 };
 const ALARM_MEANINGS: Record<AlarmKind, string> = {
-  rollback: "what is stored is older than it was: a counter in hardware says so. The library has none yet",
-  tamper: "the hardware noticed something. The library raises none yet",
+  rollback: "what is stored is older than the counter beside it says",
+  tamper: "what is stored is newer than the counter beside it allows, or the hardware noticed something",
   unreadable: "a directive for it is signed well and newer, and cannot be read",
   fork: "somebody signed the same version twice with different content, or broke the rules of a list",
+  lost: "nothing of what was stored can be read but the papers of its birth",
 };
 const FACT_NOTES: Partial<Record<FactName, string>> = {
   station: "; the station certificate that comes with your IDevID names it",

@@ -90,6 +90,7 @@ export const examples: Examples = {
         { afterSeconds: 30 * DAY, level: "restrict" },
         { afterSeconds: 90 * DAY, level: "isolate" },
       ],
+      models: [{ model, freshness: [{ afterSeconds: DAY, level: "isolate" }] }],
       previous: filled("authority 1", 32),
     },
   },
@@ -159,6 +160,7 @@ export const examples: Examples = {
       clearedAlarms: [1, 2],
       wipe: 1,
       issuedAt: NOW,
+      freshness: [{ afterSeconds: 180 * DAY, level: "restrict" }],
     },
     final: { subject: 4711, version: [1, 10], level: "revoked", issuedAt: NOW },
   },
@@ -195,6 +197,7 @@ export const examples: Examples = {
         level: "none",
       },
       done: { rekey: 3, wipe: 1 },
+      token: { n: 42, after: 41, seal: hash("token 42") },
     },
   },
   "advisory-list": {
@@ -266,6 +269,14 @@ export const examples: Examples = {
   },
   "renew-request": { usual: request },
   "return-request": { usual: { ...request, publicKey: key("Ed25519", "ldevid") } },
+  "reenroll-request": {
+    usual: {
+      subject: 4711,
+      nonce,
+      publicKey: key("ES256", "base 2"),
+      ticket: filled("ticket proof", 64),
+    },
+  },
   "sync-request": {
     first: { subject: 4711, nonce, holds: holdsNothing, maxReplyBytes: 512 },
     usual: {
@@ -283,10 +294,13 @@ export const examples: Examples = {
       alarms: [
         { id: 1, kind: "rollback" },
         { id: 2, kind: "fork" },
+        { id: 48, kind: "lost" },
       ],
       health: { uptimeSeconds: 60, heldBack: 12, firmware: "2.4.1" },
       time: 1_795_302_000,
       maxPartBytes: 1_024,
+      token: { n: 41, after: 40, seal: hash("token 41") },
+      probe: filled("probe", 16),
     },
   },
   receipt: {
@@ -308,7 +322,7 @@ export const examples: Examples = {
   },
   "sync-reply": {
     "nothing new": { nonce, lease: sealed("lease"), documents: [] },
-    "no lease": { nonce, documents: [sealed("directive")] },
+    "no lease": { nonce, documents: [sealed("directive")], probe: filled("probe", 16) },
     full: {
       nonce,
       lease: sealed("lease"),
