@@ -10,6 +10,7 @@
 import type { Directive } from "../protocol/directive.js";
 import type { Release } from "../protocol/release.js";
 import type { ActName, ActsDone } from "../protocol/vector.js";
+import type { DeviceRecord } from "./record.js";
 
 /**
  * A wipe takes keys away, so it comes before the new ones; a restart ends everything that is under way. New
@@ -40,24 +41,23 @@ export function mergeDone(done: ActsDone, receipted: ActsDone | undefined): Acts
   return counts((name) => Math.max(done[name] ?? 0, receipted?.[name] ?? 0));
 }
 
-/** What a wipe takes from a record: the identity it worked under, and the proof that it may. */
-interface Wipeable {
-  readonly ldevid?: { readonly key: string };
-  readonly request?: { readonly key: string };
-  readonly lease?: Uint8Array;
-}
-
 /**
- * A record after a wipe, and the names of the keys to remove once it is saved. All else stays, since it is
- * what holds the device and what makes it find home: papers from the factory, Authority and its links,
+ * A record after a wipe, and the names of the keys to remove once it is saved. What goes is the identity that
+ * the device worked under, and the proof that it may. All else stays, since it is what holds the device and what makes it find home: papers from the factory, Authority and its links,
  * directive, release, holds, alarms, advisories and what they latched, the ledger, acts done, counters, and
- * the newest time. A wipe that took any of these would free a device (P7) or let it go back (P3).
+ * the newest time. A wipe that took any of these would free a device (P7) or let it go back (P3). The key that a
+ * re-enrollment gave it, or is giving it, stays too: its fleet may know no other.
  */
-export function wiped<R extends Wipeable>(
-  record: R,
-): { readonly record: Omit<R, keyof Wipeable>; readonly keys: readonly string[] } {
-  const { ldevid, request, lease: _ended, ...stays } = record;
-  return { record: stays, keys: [ldevid, request].flatMap((gone) => (gone ? [gone.key] : [])) };
+export function wiped(record: DeviceRecord): {
+  readonly record: DeviceRecord;
+  readonly keys: readonly string[];
+} {
+  const { ldevid, request, lease: _ended, ...rest } = record;
+  const open = request?.kind === "reenroll" ? request : undefined;
+  const gone = [ldevid, open ? undefined : request].flatMap((given) => given?.key ?? []);
+  const keys = gone.filter((key) => key !== rest.base?.key);
+  const stays = open ? { ...rest, request: open } : rest;
+  return { record: stays, keys };
 }
 
 /** Zero is written as absent. */

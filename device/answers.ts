@@ -4,10 +4,10 @@ import { isQuarantined } from "../protocol/level.js";
 import { type ErrorReply, MAX_RETRY_AFTER_SECONDS, type RoleNotice } from "../protocol/notice.js";
 import type { Opened } from "../protocol/envelope.js";
 import type { Time } from "../protocol/time.js";
-import { giveUp } from "./asking.js";
 import type { FleetMessage } from "./edge.js";
 import { answersChallenge, applyHeard, hear, takeChallengeReply, takeSyncReply } from "./hearing.js";
 import { takeCertificate } from "./identity.js";
+import { takeRefusal } from "./refusals.js";
 import { type DeviceState, type Session, standing } from "./state.js";
 import { leave, type Moment, only, type Step, withoutJob } from "./steps.js";
 import { changeOwner } from "./transfer.js";
@@ -78,15 +78,13 @@ function takeTime(state: DeviceState, { value: { nonce, time } }: Opened<Time>, 
   return leave({ ...state, record: timed, anchorMs: atMs, needsTime: false });
 }
 
-/** Nobody signs errors, so all they can do is delay, and not for long. */
+/** Nobody signs errors, so they are heard only where a question waits, and delay it not for long. */
 function afterError(state: DeviceState, error: ErrorReply, session: Session, atMs: number): Step {
   const { job } = state;
   // The role changed while the message was on its way: the notice of the new one says what to do.
   if (error.code === "not-allowed") return only(state);
   if (!job || (error.nonce && "nonce" in job && !equalBytes(error.nonce, job.nonce))) return only(state);
   if (job.kind === "time" && !state.needsTime) return leave(state); // it came for links: the front door may do
-  const asked = Math.min(error.retryAfterSeconds ?? 0, MAX_RETRY_AFTER_SECONDS) * 1000;
-  const given = giveUp(state, atMs);
-  const quietUntilMs = Math.max(given.session?.quietUntilMs ?? 0, atMs + asked);
-  return only({ ...given, session: { ...(given.session ?? session), quietUntilMs } });
+  const retryAfterSeconds = Math.min(error.retryAfterSeconds ?? 0, MAX_RETRY_AFTER_SECONDS);
+  return takeRefusal(state, session, { request: job.kind, code: error.code, retryAfterSeconds }, atMs);
 }

@@ -2,8 +2,9 @@
 import { keyProof } from "../protocol/certify.js";
 import type { PublicKey } from "../protocol/crypto.js";
 import { actsAsked, actsDue, type Job, nextJobKind } from "./jobs.js";
-import { pause } from "./pauses.js";
+import { pause, ticketPause } from "./pauses.js";
 import type { OpenRequest } from "./record.js";
+import { proveTicket } from "./ticket.js";
 import { plainRequest, receiptOf, syncRequest, unsignedRequest } from "./requests.js";
 import type { DeviceState } from "./state.js";
 import { discard, type Input, leave, type Moment, only, type Step, withoutJob } from "./steps.js";
@@ -48,10 +49,14 @@ function requestCertificate(state: DeviceState, kind: OpenRequest["kind"], nonce
   };
 }
 
-/** The new key signs first: proof that the device holds it. */
-export function proveKey(state: DeviceState, newKey: PublicKey): Step {
+/** The new key signs first: proof that the device holds it. With a ticket, it signs the request itself. */
+export function proveKey(state: DeviceState, newKey: PublicKey, atMs: number): Step {
   const { job, record } = state;
   if (!job || !("key" in job)) return only(state);
+  if (job.kind === "reenroll") {
+    const proof = proveTicket(state, job, newKey);
+    return askToSign(state, { ...job, newKey, proof }, atMs);
+  }
   const bytes = keyProof(record.fleetId, record.number, job.nonce, newKey);
   return { state: { ...state, job: { ...job, newKey } }, effects: [{ type: "sign", key: job.key, bytes }] };
 }
@@ -110,14 +115,17 @@ export function askAgain(state: DeviceState, atMs: number): Step {
   const { job, session } = state;
   if (!job?.sent || !session || atMs < job.sent.atMs + ANSWER_MS) return only(state);
   if (job.sent.tries < MAX_TRIES) return sendBytes(state, job, job.sent.bytes, atMs);
+  if (job.kind === "reenroll") return only(giveUp(state, atMs));
   return job.kind === "authority" || job.kind === "ledger" ? only(giveUp(state, atMs)) : leave(state);
 }
 
-/** After an error, or nothing but silence. Without links, or parts of the ledger, other questions go on. */
+/** After an error, or nothing but silence. Without links, new keys, or parts of the ledger, other questions go on. */
 export function giveUp(state: DeviceState, atMs: number): DeviceState {
   const { job, session } = state;
   if (!session) return withoutJob(state);
   if (job?.kind === "authority") return { ...withoutJob(state), session: { ...session, linksDone: true } };
+  if (job?.kind === "reenroll")
+    return { ...withoutJob(state), session: { ...session, ...ticketPause(session, atMs) } };
   const paused = { ...session, ...pause(session, false, atMs) };
   const ledgerAtMs = paused.quietUntilMs + 1; // a sync that is due goes first
   return { ...withoutJob(state), session: job?.kind === "ledger" ? { ...paused, ledgerAtMs } : paused };

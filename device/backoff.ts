@@ -13,3 +13,8 @@ export function retryDelayMs({ firstMs, longestMs }: Backoff, attempt: number, r
   const share = new DataView(random.buffer, random.byteOffset).getUint32(0) / 0x1_0000_0000;
   return Math.floor(ceiling * share);
 }
+
+/** After that many failures in a row the pauses grow no longer, and one more says nothing new. */
+export function attemptsThatCount({ firstMs, longestMs }: Backoff): number {
+  return Math.max(1, Math.ceil(Math.log2(longestMs / firstMs)) + 1);
+}

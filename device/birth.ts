@@ -13,6 +13,7 @@ import { decodeFrame, encodeFrame } from "../protocol/frame.js";
 import { Voucher } from "../protocol/voucher.js";
 import { DeviceError } from "./errors.js";
 import { IDEVID_KEY } from "./jobs.js";
+import { newborn } from "./newborn.js";
 import { authoritiesIn, numberIn } from "./papers.js";
 import type { DeviceStore, KeyStore } from "./ports.js";
 import type { DeviceRecord } from "./record.js";
@@ -36,7 +37,7 @@ export interface BirthOptions {
 export async function beBorn(options: BirthOptions, link: StationLink): Promise<DeviceRecord> {
   const { hardwareId, model, store, keys, crypto, algorithm = "ES256" } = options;
   const present = await store.load();
-  if (present) return present;
+  if (present) return present.record;
   const challenge = decodeFrame(
     BirthChallenge,
     await link(encodeFrame(BirthHello, { hardwareId, model, algorithm })),
@@ -61,9 +62,9 @@ function recordFrom(
   grant: BirthGrant,
   publicKey: PublicKey,
   { hardwareId, model, crypto }: BirthOptions,
-  fleetId: Uint8Array,
+  challenged: Uint8Array,
 ): DeviceRecord {
-  const first = openFirstAuthority(grant.authority, crypto, fleetId);
+  const first = openFirstAuthority(grant.authority, crypto, challenged);
   const { newest: trust, all } = authoritiesIn(grant, first, crypto);
   const voucher = openVoucher(grant.voucher, all, crypto).value;
   const number = numberIn(grant, voucher, { hardwareId, publicKey }, trust, crypto);
@@ -72,23 +73,18 @@ function recordFrom(
     voucher.index === 0;
   if (number === undefined || !forThisFleet)
     throw new DeviceError("birth-refused", "the station's papers are for another device");
-  return {
+  const { idevid, voucher: link, record: birth } = grant;
+  const { fleetId, authority } = trust;
+  return newborn({
     number,
     hardwareId,
     model,
-    fleetId: trust.fleetId,
-    idevid: grant.idevid,
-    authority: trust.authority.bytes,
-    voucher: grant.voucher,
-    birth: grant.record,
-    holds: [],
-    alarms: [],
-    lastAlarmId: 0,
-    signedSeconds: 0,
-    poweredSeconds: 0,
-    receiptCounter: 0,
-    keyCounter: 0,
-  };
+    fleetId,
+    idevid,
+    voucher: link,
+    birth,
+    authority: authority.bytes,
+  });
 }
 
 /**

@@ -1,17 +1,21 @@
 /**
- * `daymark device apply | challenge`: a device that no network reaches, and files that are carried to it and
- * back. It proves what it gets as it would anything that came over the network, and stores it first (P1, P4).
+ * `daymark device apply | challenge | reenroll`: a device that no network reaches, and files that are carried to
+ * it and back. It proves what it gets as it would anything that came over the network, and stores it first (P1, P4).
  */
 import { buildCommand } from "@stricli/core";
 import { FILE_MODE, nodeDisk, writeFileAtomic } from "../protocol/adapters/atomic-file.js";
+import { fromHex } from "../protocol/bytes.js";
 import { joinBundle, MAX_BUNDLE_BYTES, splitBundle } from "../protocol/bundle.js";
 import { type Context, dirFlag, HOST_ACTS, jsonFlag, machineParts, storesIn } from "./adapters/folder.js";
 import { createDevice, type Device, type DeviceEvent } from "./main.js";
 import type { Transport } from "./ports.js";
 import type { HostAct } from "./steps.js";
+import { TICKET_BYTES } from "./ticket.js";
 
 const FAILED = 1;
 const NOT_FOUND = 3;
+/** Of a ticket's file: the hex of it, and a line end. */
+const MAX_TICKET_FILE_BYTES = 256;
 
 const outFlag = { kind: "parsed", parse: String, placeholder: "file", brief: "The file to write" } as const;
 const parameters = {
@@ -97,8 +101,61 @@ const challenge = buildCommand<CarryFlags, [], Context>({
   },
 });
 
+interface ReenrollFlags {
+  readonly dir: string;
+  readonly ticketFile: string;
+  readonly json: boolean;
+}
+
+const reenroll = buildCommand<ReenrollFlags, [], Context>({
+  docs: {
+    brief: "Give a device a ticket for new keys; it asks for them when it runs next",
+    fullDescription: [
+      "For a device whose keys its fleet no longer takes, or that two seem to hold. An operator makes the ticket for",
+      "this device: daymark device ticket. With it the device replaces all its keys; what holds it goes on holding",
+      "it. A later ticket ends this one. Stop the device first: two programs must not write into one folder.",
+      "The ticket is a secret: delete the file afterwards.",
+      "",
+      "Example: daymark device reenroll --dir ./camera-1 --ticket-file ticket-7",
+    ].join("\n"),
+  },
+  parameters: {
+    flags: {
+      dir: dirFlag,
+      ticketFile: {
+        kind: "parsed",
+        parse: String,
+        placeholder: "file",
+        brief: "The ticket, as the operator's command wrote it",
+      },
+      json: jsonFlag,
+    },
+    aliases: { j: "json" },
+  },
+  async func({ dir, ticketFile, json }) {
+    const bytes = await nodeDisk.read(ticketFile, MAX_TICKET_FILE_BYTES);
+    if (!bytes) return fail(this, NOT_FOUND, `there is no file ${ticketFile}`);
+    const ticket = ticketIn(bytes);
+    if (!ticket) return fail(this, FAILED, `${ticketFile} is no ticket: it has to hold 64 hex digits`);
+    const number = await withDevice(dir, async (device) => {
+      await device.reenroll(ticket);
+      return device.number;
+    });
+    const { stdout } = this.process;
+    if (json) stdout.write(`${JSON.stringify({ number, dir })}\n`);
+    else stdout.write(`device ${number} has the ticket; it asks for new keys: daymark device run\n`);
+  },
+});
+
 /** Mounted under the noun `device`. */
-export const carryCommands = { apply, challenge } as const;
+export const carryCommands = { apply, challenge, reenroll } as const;
+
+/** Undefined for anything else than the hex of 32 bytes. */
+function ticketIn(file: Uint8Array): Uint8Array | undefined {
+  const text = new TextDecoder().decode(file).trim();
+  const isHex = /^[0-9a-f]+$/.test(text) && text.length === 2 * TICKET_BYTES;
+  return isHex ? fromHex(text) : undefined;
+}
 
 /** Nobody is reached: what the device wants to send comes to nothing. */
 const NO_NETWORK: Transport = {

@@ -10,12 +10,12 @@ import { carryCommands } from "./carry-commands.js";
 import {
   type Context,
   dirFlag as dir,
-  HOST_ACTS,
   jsonFlag as json,
   machineParts,
   poweredClock,
   storesIn,
 } from "./adapters/folder.js";
+import { wordsFor } from "./event-words.js";
 import { createDevice, type DeviceEvent } from "./main.js";
 
 interface BirthFlags {
@@ -149,37 +149,6 @@ function every(periodMs: number, publish: () => Promise<void>): Timer {
 
 /** Mounted under the noun `device`. */
 export const deviceCommands = { birth, run, ...carryCommands };
-
-function wordsFor(
-  event: Exclude<DeviceEvent, { type: "failed" }> | { type: "failed"; text: string },
-): string {
-  switch (event.type) {
-    case "level":
-      return `level ${event.before} -> ${event.level}`;
-    case "connected":
-      return event.door === "lobby"
-        ? "connected to the lobby, for links of the Authority and the time"
-        : "connected";
-    case "leased":
-      return `in touch: lease until ${new Date(event.goodUntil * 1000).toISOString()}`;
-    case "speak":
-      return event.allowed ? "may speak" : "must not speak";
-    case "refused":
-      return `refused what came (${event.code}): ${event.text}`;
-    case "server-refused":
-      return event.why === "dates"
-        ? "refused the server: its certificate's dates do not fit; asking the lobby for the time"
-        : "refused the server: its certificate is not one of this fleet's; asking the lobby for newer Authorities";
-    case "act":
-      return `the fleet asks this host to ${HOST_ACTS[event.act]}`;
-    case "transferred":
-      return `given to fleet ${event.fleet}: device ${event.number} there`;
-    case "failed":
-      return `stopped: ${event.text}`;
-    case "disconnected":
-      return "disconnected";
-  }
-}
 
 const ADDRESS = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/;
 

@@ -1,6 +1,6 @@
 /** The way to the fleet: one connection or none, and when the next one is tried. */
 import type { Timer } from "../protocol/clock.js";
-import { DEFAULT_BACKOFF, retryDelayMs } from "./backoff.js";
+import { attemptsThatCount, DEFAULT_BACKOFF, retryDelayMs } from "./backoff.js";
 import { doorFor } from "./doors.js";
 import { DeviceError } from "./errors.js";
 import type { DeviceOptions } from "./main.js";
@@ -17,21 +17,39 @@ export interface ContactEvents extends Omit<TransportEvents, "opened"> {
   opened(door: Door["name"]): void;
   /** It is time for a new attempt: `open` is to be called. */
   due(): void;
+  /** So many connections in a row ended without a sync: to be remembered over a power cut. */
+  trouble(attempts: number): void;
 }
 
 export class Contact {
   readonly #options: DeviceOptions;
   readonly #events: ContactEvents;
   #connection: Connection | undefined;
-  /** Since the last sync: connections that ended, and those that were left. */
-  #attempt = 0;
+  /** Since the last sync: connections that ended, as far as they count, and those that were left. */
+  #attempts: number;
   #returns = 0;
+  /** What was told of `#attempts` last. */
+  #told: number;
+  /** Was there a sync on this connection, and is it left to come back at once? */
+  #synced = false;
+  #leaving = false;
   #retry: Timer | undefined;
   #stopped = false;
 
-  constructor(options: DeviceOptions, events: ContactEvents) {
+  /** @param attempts - as they were told before the last boot. */
+  constructor(options: DeviceOptions, events: ContactEvents, attempts: number) {
     this.#options = options;
     this.#events = events;
+    [this.#attempts, this.#told] = [attempts, attempts];
+  }
+
+  /**
+   * The first attempt since the boot: at once, or after the pause that the power cut off, begun anew. A fleet
+   * whose power comes back together does not come back together to gateways that it could not reach before.
+   */
+  begin(): void {
+    if (this.#attempts === 0) this.#events.due();
+    else this.#pause();
   }
 
   /** One attempt, unless there is one; what follows is decided when it ends. @throws DeviceError of the key store. */
@@ -39,6 +57,8 @@ export class Contact {
     if (this.#stopped || this.#connection) return;
     const { keys, entropy, clock, transport } = this.#options;
     const door = await doorFor(state, keys, entropy, () => clock.nowMs());
+    if (this.#stopped) return; // meanwhile: nobody would close the connection
+    this.#synced = false;
     this.#connection = transport.connect(state.record.fleetId, door, {
       ...this.#events,
       opened: () => this.#events.opened(door.name),
@@ -59,7 +79,9 @@ export class Contact {
 
   /** Ends the connection, to come back with what the state names now. */
   leave(): void {
+    this.#leaving = this.#returns < QUICK_RETURNS;
     this.#connection?.close(); // and the next attempt would come later
+    this.#leaving = false;
     if (this.#returns++ >= QUICK_RETURNS) return;
     this.#retry?.cancel();
     this.#events.due();
@@ -67,7 +89,9 @@ export class Contact {
 
   /** The device was heard and answered: the next trouble is a new one. */
   synced(): void {
-    [this.#attempt, this.#returns] = [0, 0];
+    this.#synced = true;
+    [this.#attempts, this.#returns] = [0, 0];
+    this.#tell();
   }
 
   stop(): void {
@@ -81,9 +105,23 @@ export class Contact {
     this.#connection = undefined;
     this.#events.closed();
     if (this.#stopped) return;
+    const { backoff = DEFAULT_BACKOFF } = this.#options;
+    this.#attempts = Math.min(this.#attempts + 1, attemptsThatCount(backoff));
+    if (!this.#synced && !this.#leaving) this.#tell();
+    this.#pause();
+  }
+
+  #pause(): void {
     const { backoff = DEFAULT_BACKOFF, clock, entropy } = this.#options;
     this.#retry?.cancel();
-    const delayMs = retryDelayMs(backoff, this.#attempt++, entropy(4));
+    const delayMs = retryDelayMs(backoff, this.#attempts - 1, entropy(4));
     this.#retry = clock.after(delayMs, () => this.#events.due());
+  }
+
+  /** Once for each number, so that a long absence does not wear the flash. */
+  #tell(): void {
+    if (this.#told === this.#attempts) return;
+    this.#told = this.#attempts;
+    this.#events.trouble(this.#attempts);
   }
 }

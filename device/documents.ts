@@ -9,7 +9,8 @@ import type { Lease } from "../protocol/lease.js";
 import type { LedgerPart } from "../protocol/ledger-part.js";
 import type { Release } from "../protocol/release.js";
 import { addHold, liftHolds } from "../protocol/standing.js";
-import { reaches } from "../protocol/vector.js";
+import type { SyncToken } from "../protocol/sync-token.js";
+import { type ActsDone, reaches } from "../protocol/vector.js";
 import { compareVersions, NO_VERSION } from "../protocol/version.js";
 import { mergeDone } from "./acts.js";
 import { takeList, takeRemoval } from "./advisories.js";
@@ -100,22 +101,36 @@ function withLedger(state: DeviceState, ledger: LedgerHolding): DeviceState {
 
 /**
  * The state after a lease that answers this device's question, whether or not it counts: what the fleet has
- * receipts for is not done again. An Authority that came between question and answer may have begun a new
- * term of directives, and a lease from before it would bring the old counts back: those are left out.
+ * receipts for is not done again, and its token is shown in the next sync. An Authority that came between
+ * question and answer may have begun a new term of directives, and a lease from before it would bring the old
+ * counts back: those are left out.
  * Undefined when it does not answer: another device or nonce, another term, or time running backwards.
  */
 export function heardLease(
-  state: DeviceState,
+  before: DeviceState,
   lease: Opened<Lease>,
   nonce: Uint8Array,
 ): DeviceState | undefined {
-  const { subject, time, required } = lease.value;
-  const { record, held } = state;
+  const { subject, time, required, token } = lease.value;
+  const { record, held } = before;
   const { version, terms } = held.trust.authority.value;
   if (subject !== record.number || !equalBytes(lease.value.nonce, nonce)) return undefined;
   if (time[0] !== terms.time || time[1] < record.signedSeconds) return undefined;
-  const done = required.authority < version ? undefined : lease.value.done;
-  return done ? withHeld(state, {}, { done: mergeDone(record.done ?? {}, done) }) : state;
+  const state = token ? followToken(before, token) : before;
+  return required.authority < version ? state : withReceipted(state, lease.value.done);
+}
+
+/** Acts that wait for this can go on: what is not in it was not done. */
+function withReceipted(state: DeviceState, receipted: ActsDone | undefined): DeviceState {
+  const { actsWait, ...record } = state.record;
+  if (!receipted) return actsWait ? { ...state, record } : state;
+  return { ...state, record: { ...record, done: mergeDone(record.done ?? {}, receipted) } };
+}
+
+/** A token counts when it follows on the one held: an answer that comes late leads onto no other branch. */
+function followToken(state: DeviceState, token: SyncToken): DeviceState {
+  const { record } = state;
+  return token.after === (record.token?.n ?? 0) ? { ...state, record: { ...record, token } } : state;
 }
 
 /** The state after a lease, or undefined when the lease does not count: see above, or a vector not reached. */

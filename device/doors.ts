@@ -6,10 +6,11 @@ import { certificatesToPem } from "../protocol/x509/pem.js";
 import { verifyChain } from "../protocol/x509/verify.js";
 import { IDEVID_KEY } from "./jobs.js";
 import { tlsIdentity } from "./machine.js";
+import { assertIdevidKey } from "./own-keys.js";
 import type { Door, KeyStore } from "./ports.js";
 import { type DeviceState, nowSeconds } from "./state.js";
 
-/** @param atMs - the moment at which the server is judged. @throws DeviceError of the key store. */
+/** @param atMs - the moment at which the server is judged. @throws DeviceError "identity-lost", and those of the key store. */
 export async function doorFor(
   state: DeviceState,
   keys: KeyStore,
@@ -18,6 +19,7 @@ export async function doorFor(
 ): Promise<Door> {
   if (state.needsTime || state.needsLinks) return { name: "lobby", clientId: `lobby-${toHex(entropy(8))}` };
   const { chain, key } = tlsIdentity(state);
+  if (key === IDEVID_KEY) await assertIdevidKey(keys, state.idevidKey);
   const verify = (server: readonly Uint8Array[]) => judgeServer(server, state, atMs());
   // Every gateway knows the CA of an LDevID, and each certificate that is shown costs both ends.
   const certificates = certificatesToPem(...(key === IDEVID_KEY ? chain : chain.slice(0, 1)));

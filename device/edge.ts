@@ -56,6 +56,8 @@ export type FleetMessage =
       readonly nonce: Uint8Array;
       readonly lease?: Opened<Lease>;
       readonly ledger?: LedgerPart;
+      /** 16 bytes. */
+      readonly probe?: Uint8Array;
     } & Brought)
   | ({
       readonly name: "certificate-reply";
@@ -96,11 +98,11 @@ export function openFleetMessage(bytes: Uint8Array, context: EdgeContext): Fleet
       return { name: "authority-reply", newest, ...openAll(links, context).brought };
     }
     case SyncReply.type: {
-      const { nonce, lease, documents, ledger } = decodeFrame(SyncReply, bytes);
+      const { nonce, lease, documents, ledger, probe } = decodeFrame(SyncReply, bytes);
       const { brought, under } = openAll(documents, context);
       const [opened, refused] = lease ? attempt(() => openDocument(Lease, lease, under.trust, crypto)) : [];
       const refusals = [...brought.refusals, ...(refused ? [refused] : [])];
-      const rest = { ...(opened && { lease: opened }), ...(ledger && { ledger }) };
+      const rest = { ...(opened && { lease: opened }), ...(ledger && { ledger }), ...(probe && { probe }) };
       return { name: "sync-reply", nonce, ...brought, refusals, ...rest };
     }
     case CertificateReply.type: {

@@ -6,10 +6,12 @@ export type DeviceErrorCode =
   | "key-exists" // a key of this name is there, and is never replaced
   | "bad-name" // not a name that a key or a topic can have
   | "outbox-full" // too many application messages wait
+  | "bad-ticket" // a ticket has 32 bytes
   | "too-large" // an application message that no gateway takes
   | "other-owner" // another fleet owns the device now, and this was for the one before
   | "stopped" // the device was stopped
   | "not-born" // no identity yet
+  | "identity-lost" // the key of the IDevID is gone or damaged: only a new birth helps
   | "birth-refused"; // what the station gave does not prove itself
 
 /**

@@ -15,7 +15,7 @@ export function factsOf({ record, held, idevidKey, build }: DeviceState): Facts 
     number,
     model,
     hardwareId,
-    algorithm: idevidKey.algorithm,
+    algorithm: (record.base?.publicKey ?? idevidKey).algorithm,
     ...(held.ldevid && { generation: held.ldevid.generation }),
     ...(issuer && "holder" in issuer && { station: issuer.holder.number }),
     ...(build.firmware !== undefined && { firmware: build.firmware }),

@@ -73,8 +73,10 @@ export function takeSyncReply(
   const { next, leased, outcome } = withLease(withoutJob(state), message, moment);
   const ledgerAtMs = outcome === "more" ? atMs : (session.ledgerAtMs ?? followUpMs(moment));
   const paused = pause(session, leased || isProgress(outcome), atMs); // with progress the next one is not in vain
+  const atOnce = next.probe && session.fruitless === 0 ? { quietUntilMs: 0 } : {}; // who asks again and again waits
   const synced = leased || session.synced;
-  return only({ ...owesReceipt(state, next), session: { ...session, ledgerAtMs, synced, ...paused } });
+  const after = { ...session, ledgerAtMs, synced, ...paused, ...atOnce };
+  return only({ ...owesReceipt(state, next), session: after });
 }
 
 /**
@@ -105,13 +107,24 @@ function withLease(
   message: FleetMessage & { name: "sync-reply" },
   { atMs }: Moment,
 ): { readonly next: DeviceState; readonly leased: boolean; readonly outcome: PartOutcome } {
-  const { links, documents, ledger: part, lease, nonce } = message;
+  const { links, documents, ledger: part, lease, nonce, probe } = message;
   const heard = { links, documents, ...(part && { part }) };
-  const { state: informed, outcome } = applyHeard(state, heard, atMs);
+  const { probe: _answered, ...asked } = state;
+  const { state: informed, outcome } = applyHeard(
+    !lease && probe ? probed(asked, probe) : asked,
+    heard,
+    atMs,
+  );
   if (!lease) return { next: informed, leased: false, outcome };
   const leased = applyLease(informed, lease, nonce, atMs);
   const next = leased ?? heardLease(informed, lease, nonce) ?? informed;
   return { next, leased: leased !== undefined, outcome };
+}
+
+/** Somebody showed a newer token than the one that is held here. */
+function probed(state: DeviceState, probe: Uint8Array): DeviceState {
+  const record = state.record.actsWait ? state.record : { ...state.record, actsWait: true as const };
+  return { ...state, probe, record };
 }
 
 /** What changed for this device is confirmed. What went to everyone and changed nothing here is not. */

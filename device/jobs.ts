@@ -28,24 +28,37 @@ const ANY_PART_BYTES = 65_536;
 
 /** What to ask for next, if anything. */
 export function nextJobKind(state: DeviceState, atMs: number): Job["kind"] | undefined {
-  const { session, held, record } = state;
+  const { session, record } = state;
   if (!session || state.job || atMs < session.quietUntilMs) return undefined;
+  // Until its ticket is answered or refused, a device asks for no other key: there is room for one.
+  const waiting = record.request?.kind === "reenroll" && !session.ticketRefused;
+  const ticketIsDue = waiting && atMs >= session.ticketAtMs;
   if (session.door === "lobby") return linksAreDue(state, session, atMs) ? "authority" : "time";
   switch (session.role) {
     case "pledge":
       if (linksAreDue(state, session, atMs)) return "authority";
-      if (record.request && record.request.kind !== "renew") return record.request.kind;
-      return held.ldevid ? "return" : "enroll";
+      if (waiting) return ticketIsDue ? "reenroll" : undefined;
+      return pledgeRequest(state, session);
     case "held":
     case "device":
       if (linksAreDue(state, session, atMs)) return "authority";
+      if (ticketIsDue) return "reenroll";
       if (ledgerIsDue(state, session, atMs)) return "ledger";
       if (syncIsDue(state, session, atMs)) return "sync";
       if (state.receiptOwed && atMs >= session.spreadAtMs) return "receipt";
-      return session.role === "device" && newKeyIsDue(state, atMs) ? "renew" : undefined;
+      return session.role === "device" && !waiting && newKeyIsDue(state, atMs) ? "renew" : undefined;
     default:
       return undefined;
   }
+}
+
+/** An IDevID says who a device was at birth: after a re-enrollment it gets nothing more by it. */
+function pledgeRequest({ record, held }: DeviceState, { enrollInstead }: Session): "enroll" | "return" {
+  if (record.base) return "return";
+  if (enrollInstead) return "enroll";
+  const { kind } = record.request ?? {};
+  if (kind === "enroll" || kind === "return") return kind;
+  return held.ldevid ? "return" : "enroll";
 }
 
 /** What to ask for of the ledger; undefined when nothing is missing. */
@@ -91,7 +104,7 @@ function ledgerIsDue(state: DeviceState, { ledgerAtMs }: Session, atMs: number):
 }
 
 function syncIsDue(state: DeviceState, session: Session, atMs: number): boolean {
-  if (!session.synced || state.syncOwed || releaseWaits(state.held)) return true;
+  if (!session.synced || state.syncOwed || state.probe || releaseWaits(state.held)) return true;
   if (removalWaits(state) && atMs >= session.spreadAtMs) return true;
   return nowSeconds(state, atMs) >= (nextSyncSeconds(state) ?? 0);
 }

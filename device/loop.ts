@@ -5,6 +5,7 @@
 import type { Timer } from "../protocol/clock.js";
 import { step } from "./machine.js";
 import type { DeviceEvent, DeviceOptions } from "./main.js";
+import { timeOf } from "./powered.js";
 import type { DeviceState } from "./state.js";
 import type { Effect, Input } from "./steps.js";
 
@@ -29,13 +30,16 @@ export class Loop {
   readonly #options: DeviceOptions;
   readonly #outside: Outside;
   #state: DeviceState;
+  #attempts: number;
   #wake: Timer | undefined;
   #queue: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(options: DeviceOptions, state: DeviceState, outside: Outside) {
+  /** @param attempts - as they were stored. */
+  constructor(options: DeviceOptions, state: DeviceState, outside: Outside, attempts: number) {
     this.#options = options;
     this.#state = state;
+    this.#attempts = attempts;
     this.#outside = outside;
   }
 
@@ -49,6 +53,12 @@ export class Loop {
 
   happen(happening: Happening): void {
     this.inTurn(async () => void (await this.take(happening)));
+  }
+
+  /** Connections in a row that ended without a sync: stored with the time, for the next boot. */
+  keepAttempts(attempts: number): void {
+    this.#attempts = attempts;
+    this.inTurn(() => this.#options.store.saveSession({ ...timeOf(this.#state.record), attempts }));
   }
 
   /** Runs when all before it is done. */
@@ -99,6 +109,9 @@ export class Loop {
       case "save":
         await store.save(effect.record);
         return undefined;
+      case "save-session":
+        await store.saveSession({ ...effect.session, attempts: this.#attempts });
+        return undefined;
       case "create-key": {
         const publicKey = (await keys.publicKey(effect.name)) ?? (await keys.create(effect.name, algorithm));
         return { type: "key-created", publicKey };
@@ -119,6 +132,8 @@ export class Loop {
       case "act":
       case "transferred":
       case "level":
+      case "freshness":
+      case "refused-request":
         this.#outside.emit(effect);
         return undefined;
       case "speak":
@@ -126,6 +141,7 @@ export class Loop {
         return undefined;
       case "wake":
         this.#wake?.cancel();
+        if (this.#stopped) return undefined; // a timer would keep the process alive
         this.#wake = clock.after(effect.atMs - clock.nowMs(), () => this.happen({ type: "tick" }));
         return undefined;
     }

@@ -3,20 +3,28 @@
  * code. Effects are carried out in order, and a save is durable before the effect after it starts (P4).
  */
 import type { Crypto } from "../protocol/crypto.js";
-import { isQuarantined } from "../protocol/level.js";
 import { decodeCertificate } from "../protocol/x509/certificate.js";
+import { isAllowed } from "./allowed.js";
 import { receive } from "./answers.js";
 import { afterSignature, ANSWER_MS, askAgain, handOut, proveKey, startJob } from "./asking.js";
 import { evaluated } from "./facts.js";
+import { freshnessNews, freshnessOf } from "./freshness.js";
 import { openRecord } from "./held.js";
 import { IDEVID_KEY, ledgerRequest, nextSyncSeconds, renewalSeconds } from "./jobs.js";
 import { perform } from "./performing.js";
+import { countTime, keeping, PERSIST_SECONDS } from "./powered.js";
 import type { DeviceRecord } from "./record.js";
-import { type Build, type DeviceState, lapsedAt, leaseIsCurrent, levelInForce, nowSeconds } from "./state.js";
+import {
+  type Build,
+  type DeviceState,
+  freshnessRules,
+  lapsedAt,
+  leaseIsCurrent,
+  levelInForce,
+  nowSeconds,
+} from "./state.js";
 import { type Effect, type Input, only, type Step, withSession } from "./steps.js";
-
-/** Powered time is saved at least this often; each boot is charged one interval, so that power cycling cannot stop it. */
-const PERSIST_SECONDS = 3600;
+import { takeTicket } from "./ticket.js";
 
 /** A device at boot. Keys that its record has given up are gone by now. @throws ProtocolError when its record cannot be read. */
 export function boot(record: DeviceRecord, crypto: Crypto, atMs: number, build: Build = {}): DeviceState {
@@ -35,12 +43,13 @@ export function boot(record: DeviceRecord, crypto: Crypto, atMs: number, build: 
     syncOwed: false,
     speaking: false,
     reported: "none",
+    freshness: { fresh: false, level: "none" },
     heldBack: 0,
     needsTime: record.signedSeconds === 0,
     needsLinks: false,
     asPledge: false,
   });
-  return { ...opened, reported: levelInForce(opened, atMs) };
+  return { ...opened, reported: levelInForce(opened, atMs), freshness: freshnessOf(opened, atMs) };
 }
 
 /** Pure: equal state and input give an equal result. */
@@ -53,21 +62,24 @@ export function step(state: DeviceState, input: Input): Step {
 }
 
 /** What follows from any change: stop speaking first, save before anything leaves, speak again last. */
-function settle(before: DeviceState, after: DeviceState, effects: readonly Effect[], atMs: number): Step {
-  const [was, is] = [before.reported, levelInForce(after, atMs)];
+function settle(before: DeviceState, next: DeviceState, effects: readonly Effect[], atMs: number): Step {
+  const [was, is] = [before.reported, levelInForce(next, atMs)];
+  const after = was === is ? next : countTime(next, atMs); // a level that time brought stays over a power cut
+  const freshness = freshnessOf(after, atMs);
   const may = maySpeak(after, atMs);
   const speak: Effect = { type: "speak", allowed: may };
   const left = effects.find(({ type }) => type === "reconnect");
   const all: Effect[] = [
     ...(before.speaking && !may ? [speak] : []),
-    ...(after.record === before.record ? [] : [{ type: "save", record: after.record } as const]),
+    ...keeping(before.record, after.record, was === is),
     ...(was === is ? [] : [{ type: "level", level: is, before: was } as const]),
     ...effects.filter(({ type }) => type !== "reconnect"),
+    ...freshnessNews(before.freshness, freshness),
     ...(left ? [left] : []), // once, and after everything else
     ...(!before.speaking && may ? [speak] : []),
     { type: "wake", atMs: nextWake(after, atMs) },
   ];
-  return { state: { ...after, speaking: may, reported: is }, effects: all };
+  return { state: { ...after, speaking: may, reported: is, freshness }, effects: all };
 }
 
 /** Connected to the fleet, a device syncs before it speaks; without a connection nothing is sent at all (I4). */
@@ -77,7 +89,7 @@ export function maySpeak(state: DeviceState, atMs: number): boolean {
     session?.role === "device" &&
     session.synced &&
     leaseIsCurrent(state, atMs) &&
-    !isQuarantined(levelInForce(state, atMs))
+    isAllowed(levelInForce(state, atMs), "application")
   );
 }
 
@@ -94,13 +106,15 @@ function handle(state: DeviceState, input: Input): Step {
     case "received":
       return receive(state, input.message, input);
     case "key-created":
-      return proveKey(state, input.publicKey);
+      return proveKey(state, input.publicKey, input.atMs);
     case "signed":
       return afterSignature(state, input.signature, input.atMs);
     case "held-back":
       return only({ ...state, heldBack: input.messages });
     case "wanted":
       return handOut(state, input.what, input);
+    case "ticket":
+      return takeTicket(state, input.ticket, input);
     case "tick":
       return askAgain(persistTime(state, input.atMs), input.atMs);
   }
@@ -110,28 +124,27 @@ function handle(state: DeviceState, input: Input): Step {
 function connected(state: DeviceState, door: "front" | "lobby"): DeviceState {
   const newestAuthority = door === "lobby" ? Infinity : 0; // in the lobby it asks in any case
   const quiet = { synced: false, quietUntilMs: 0, fruitless: 0, spreadAtMs: 0 };
-  const session = { door, ...quiet, newestAuthority, linksDone: false };
+  const noTicket = { ticketAtMs: 0, ticketRefused: false, ticketPauses: 0 };
+  const untried = { newestAuthority, linksDone: false, enrollInstead: false };
+  const session = { door, ...quiet, ...noTicket, ...untried };
   return withSession({ ...state, needsLinks: door === "front" && state.needsLinks }, session);
 }
 
 function persistTime(state: DeviceState, atMs: number): DeviceState {
-  const elapsed = Math.floor((atMs - state.anchorMs) / 1000);
-  if (elapsed < PERSIST_SECONDS || state.record.signedSeconds === 0) return state;
-  const poweredSeconds = state.record.poweredSeconds + elapsed;
-  return { ...state, record: { ...state.record, poweredSeconds }, anchorMs: state.anchorMs + elapsed * 1000 };
+  return atMs - state.anchorMs < PERSIST_SECONDS * 1000 ? state : countTime(state, atMs);
 }
 
 /** When to look again, though nothing happens: answers, pauses, syncs, renewals, leases. */
 function nextWake(state: DeviceState, atMs: number): number {
-  const { session, job, held } = state;
+  const { session, job } = state;
   const now = nowSeconds(state, atMs);
   const lapsed = lapsedAt(state);
-  const rules = held.trust.authority.value.freshness.map(({ afterSeconds }) => afterSeconds);
+  const rules = freshnessRules(state).map(({ afterSeconds }) => afterSeconds);
   const lapses = lapsed === undefined ? [] : [1, ...rules].map((after) => lapsed + after);
   const online = session ? [nextSyncSeconds(state), renewalSeconds(state)] : [];
   const seconds = [...lapses, ...online].filter((due): due is number => due !== undefined && due > now);
   const parts = ledgerRequest(state) ? session?.ledgerAtMs : undefined;
-  const waits = [session?.quietUntilMs, session?.spreadAtMs, parts];
+  const waits = [session?.quietUntilMs, session?.spreadAtMs, session?.ticketAtMs, parts];
   const candidates = [
     ...seconds.map((due) => atMs + (due - now) * 1000),
     ...(job?.sent ? [job.sent.atMs + ANSWER_MS] : []),

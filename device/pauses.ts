@@ -5,6 +5,8 @@ import type { Moment } from "./steps.js";
 
 /** Pause after a sync that brought no lease: doubles up to the most that an error may ask for. */
 const FIRST_PAUSE_MS = 2_000;
+/** Pause after a ticket that is refused for now, or not answered: doubles in the same way. */
+const FIRST_TICKET_PAUSE_MS = 300_000;
 /** What was told to everyone is followed up after this at the earliest, so that what is on its way arrives. */
 const FOLLOW_UP_MS = 2_000;
 /** … and by this much later at the latest, so that a fleet does not ask all at once. */
@@ -17,8 +19,21 @@ export function pause(
   atMs: number,
 ): Pick<Session, "fruitless" | "quietUntilMs"> {
   if (fruitful) return { fruitless: 0, quietUntilMs: 0 };
-  const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** session.fruitless, MAX_RETRY_AFTER_SECONDS * 1000);
+  const pauseMs = doubled(FIRST_PAUSE_MS, session.fruitless);
   return { fruitless: session.fruitless + 1, quietUntilMs: atMs + pauseMs };
+}
+
+/** The ticket is shown again, ever more slowly: who is held may be so for months. */
+export function ticketPause(
+  { ticketPauses }: Session,
+  atMs: number,
+): Pick<Session, "ticketPauses" | "ticketAtMs"> {
+  const ticketAtMs = atMs + doubled(FIRST_TICKET_PAUSE_MS, ticketPauses);
+  return { ticketPauses: ticketPauses + 1, ticketAtMs };
+}
+
+function doubled(firstMs: number, times: number): number {
+  return Math.min(firstMs * 2 ** times, MAX_RETRY_AFTER_SECONDS * 1000);
 }
 
 /** When to follow up what everyone was told at this moment. */

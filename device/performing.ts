@@ -1,4 +1,5 @@
 /** One-shot acts: begun when they are due, after the whole message that asks for them was applied. Pure. */
+import type { ActName } from "../protocol/vector.js";
 import { markDone, wiped } from "./acts.js";
 import { actsAsked, actsDue } from "./jobs.js";
 import { type DeviceState, lapsedAt } from "./state.js";
@@ -6,9 +7,11 @@ import { discard, type Effect, type HostAct, leave, only, type Step } from "./st
 
 /** All but new keys, which are a request like any other. What is done is marked in the same save (P4). */
 export function perform(state: DeviceState): Step {
-  const due = actsDue(state).filter((act): act is HostAct => act !== "rekey");
-  if (due.length === 0) return only(state);
   const asked = actsAsked(state);
+  const isNow = (act: ActName): act is HostAct =>
+    act !== "rekey" && (act === "wipe" || state.record.actsWait === undefined);
+  const due = actsDue(state).filter(isNow);
+  if (due.length === 0) return only(state);
   const done = due.reduce((before, act) => markDone(before, act, asked), state.record.done ?? {});
   const syncOwed = state.syncOwed || due.includes("attest"); // what it runs is in its health line
   const marked = { ...state, record: { ...state.record, done }, receiptOwed: true, syncOwed };

@@ -1,21 +1,44 @@
 /** What a device needs from the machine it runs on, in its own words. Adapters are in `adapters/`. */
 import type { Algorithm, PublicKey } from "../protocol/crypto.js";
-import type { DeviceRecord } from "./record.js";
+import type { DeviceRecord, SessionRecord } from "./record.js";
 
 /** Where a device keeps what it must not forget: one record, replaced whole. */
 export interface DeviceStore {
   /**
-   * The newest record that can be read whole; undefined if nothing was ever saved.
-   * @throws DeviceError "storage-damaged" when something was saved and nothing can be read: the device
-   *   must not start as if it were new. "storage-failed" when the disk does not answer now.
+   * What is stored; undefined if nothing was ever saved.
+   * @throws DeviceError "storage-damaged" when something was saved and not even the papers can be read: the
+   *   device must not start as if it were new. "storage-failed" when the disk does not answer now.
    */
-  load(): Promise<DeviceRecord | undefined>;
+  load(): Promise<Stored | undefined>;
   /**
    * Durable once resolved; until then a power cut leaves either this record or the one before. Saves are
-   * carried out in the order of the calls.
+   * carried out in the order of the calls. Each moves the counter by one, after the record is on disk.
    * @throws DeviceError "storage-failed"; a later save may succeed.
    */
   save(record: DeviceRecord): Promise<void>;
+  /** What may be lost or fall back without harm; durable once resolved, and the counter stays. */
+  saveSession(session: SessionRecord): Promise<void>;
+}
+
+export interface Stored {
+  /** The newest record that can be read whole; of a state that is lost, a blank one made of the papers. */
+  readonly record: DeviceRecord;
+  readonly session?: SessionRecord;
+  /**
+   * Why the record is not what was saved last, as the alarm to raise: "rollback": it is older than the counter
+   * says; "tamper": newer by more than the one save that a power cut can cut off; "lost": the papers only.
+   */
+  readonly doubt?: "rollback" | "tamper" | "lost";
+  /** No fewer than were ever saved: numbers that must not be used twice go on from here. */
+  readonly saves: number;
+}
+
+/** A number that only grows, kept apart from the store's files: in a TPM's NV index, or by software. */
+export interface MonotonicCounter {
+  /** 0 before the first increment. @throws DeviceError "storage-failed" */
+  read(): Promise<number>;
+  /** Durable once resolved. @returns the new value. @throws DeviceError "storage-failed" */
+  increment(): Promise<number>;
 }
 
 /** Where private keys are made, stay, and sign. A name is 1 to 32 characters of a–z, 0–9 and "-". */
@@ -25,6 +48,7 @@ export interface KeyStore {
    * @throws DeviceError "key-exists" when the name is taken: nothing is replaced.
    */
   create(name: string, algorithm: Algorithm): Promise<PublicKey>;
+  /** @throws DeviceError "storage-damaged" when there is a key of this name, and it cannot be read. */
   publicKey(name: string): Promise<PublicKey | undefined>;
   /** @returns 64 bytes, as `Crypto.sign`. @throws DeviceError "no-key". */
   sign(name: string, message: Uint8Array): Promise<Uint8Array>;

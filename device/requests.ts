@@ -1,6 +1,6 @@
 /** What a device says when it asks, ready to be sent or to be signed by the right key. Pure. */
 import { AuthorityRequest } from "../protocol/authority-links.js";
-import { EnrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
+import { EnrollRequest, ReenrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
 import type { PublicKey } from "../protocol/crypto.js";
 import { prepareEnvelope } from "../protocol/envelope.js";
 import { encodeFrame } from "../protocol/frame.js";
@@ -20,6 +20,12 @@ export interface Unsigned {
   readonly key: string;
   readonly toBeSigned: Uint8Array;
   readonly finish: (signature: Uint8Array) => Uint8Array;
+}
+
+/** `name`: in the `KeyStore`. */
+interface SigningKey {
+  readonly name: string;
+  readonly publicKey: PublicKey;
 }
 
 /** The frame that a job sends; undefined for one that is signed. */
@@ -51,13 +57,18 @@ export function unsignedRequest(state: DeviceState, job: Job, atMs: number): Uns
       return receiptOf(state);
     case "enroll":
     case "renew":
-    case "return": {
+    case "return":
+    case "reenroll": {
       const { nonce, newKey, proof } = job;
       if (!newKey || !proof) throw new Error("a certificate request comes after its key and proof");
       const request = { subject: record.number, nonce, publicKey: newKey, proof };
       if (job.kind === "renew") return sealed(state, RenewRequest, request);
+      if (job.kind === "return") return sealed(state, ReturnRequest, request, baseKey(state));
+      if (job.kind === "reenroll") {
+        const shown = { subject: record.number, nonce, publicKey: newKey, ticket: proof };
+        return sealed(state, ReenrollRequest, shown, { name: job.key, publicKey: newKey });
+      }
       const factory = { name: IDEVID_KEY, publicKey: state.idevidKey };
-      if (job.kind === "return") return sealed(state, ReturnRequest, request, factory);
       const { idevid, voucher, birth } = record;
       return sealed(state, EnrollRequest, { ...request, idevid, voucher, record: birth }, factory);
     }
@@ -67,7 +78,7 @@ export function unsignedRequest(state: DeviceState, job: Job, atMs: number): Uns
 }
 
 export function syncRequest(state: DeviceState, nonce: Uint8Array, atMs: number): Unsigned {
-  const { record, build, bootMs, heldBack } = state;
+  const { record, build, bootMs, heldBack, probe } = state;
   const uptimeSeconds = Math.floor((atMs - bootMs) / 1000);
   const { firmware, maxPartBytes } = build;
   return sealed(state, SyncRequest, {
@@ -79,6 +90,8 @@ export function syncRequest(state: DeviceState, nonce: Uint8Array, atMs: number)
     ...(record.signedSeconds > 0 && { time: record.signedSeconds }),
     ...(record.alarms.length > 0 && { alarms: record.alarms }),
     ...(maxPartBytes !== undefined && { maxPartBytes }),
+    ...(record.token && { token: record.token }),
+    ...(probe && { probe }),
   });
 }
 
@@ -88,18 +101,26 @@ export function receiptOf(state: DeviceState): Unsigned {
   return sealed(state, Receipt, { subject: number, counter: receiptCounter, holds: heldVector(state) });
 }
 
-/** @param by - the key that the device proves itself with; otherwise the LDevID's once there is one. */
+/** @param by - the key that the device proves itself with; otherwise that of the identity it comes with. */
 function sealed<T>(
   state: DeviceState,
   message: Parameters<typeof prepareEnvelope<T>>[0],
   value: T,
-  by = operationalKey(state),
+  by: SigningKey = operationalKey(state),
 ): Unsigned {
   const { record, crypto } = state;
   return { key: by.name, ...prepareEnvelope(message, value, by.publicKey, record.fleetId, crypto) };
 }
 
-function operationalKey({ record, held, idevidKey }: DeviceState): { name: string; publicKey: PublicKey } {
-  if (record.ldevid && held.ldevid) return { name: record.ldevid.key, publicKey: held.ldevid.publicKey };
-  return { name: IDEVID_KEY, publicKey: idevidKey };
+/** The LDevID's once there is one; as a pledge not, since whoever refused it does not take its key either. */
+function operationalKey(state: DeviceState): SigningKey {
+  const { record, held, asPledge } = state;
+  if (!asPledge && record.ldevid && held.ldevid)
+    return { name: record.ldevid.key, publicKey: held.ldevid.publicKey };
+  return baseKey(state);
+}
+
+/** What says who the device is: the IDevID's key, or since a re-enrollment the one of that. */
+function baseKey({ record: { base }, idevidKey }: DeviceState): SigningKey {
+  return base ? { name: base.key, publicKey: base.publicKey } : { name: IDEVID_KEY, publicKey: idevidKey };
 }

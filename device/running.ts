@@ -1,16 +1,19 @@
 /** A device that runs: the loop, the way to the fleet, and the application with its messages. */
 import { ProtocolError } from "../protocol/errors.js";
 import type { Level } from "../protocol/level.js";
-import { Contact } from "./contact.js";
+import { type Action, isAllowed } from "./allowed.js";
+import { Contact, type ContactEvents } from "./contact.js";
 import { openCarried, openFleetMessage } from "./edge.js";
 import { DeviceError } from "./errors.js";
-import { type Happening, Loop } from "./loop.js";
+import { type Freshness, freshnessOf } from "./freshness.js";
+import { type Happening, Loop, type Outside } from "./loop.js";
 import { maySpeak, type TlsIdentity, tlsIdentity } from "./machine.js";
 import type { Device, DeviceEvent, DeviceOptions } from "./main.js";
 import { assertPublishable } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { parcels } from "./parcels.js";
 import { type PeerPapers, peerVerdict, type PeerVerdict } from "./peers.js";
+import { TICKET_BYTES } from "./ticket.js";
 import { contextOf, type DeviceState, judgeOf, levelInForce, standing } from "./state.js";
 
 export class RunningDevice implements Device {
@@ -21,13 +24,14 @@ export class RunningDevice implements Device {
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
   #speaking = false;
 
-  constructor(options: DeviceOptions, state: DeviceState) {
+  /** @param attempts - connections in a row that ended without a sync before this boot. */
+  constructor(options: DeviceOptions, state: DeviceState, attempts: number) {
     this.#options = options;
     const told = (event: Extract<DeviceEvent, Happening>) => {
       this.#emit(event);
       this.#loop.happen(event);
     };
-    this.#contact = new Contact(options, {
+    const outward: ContactEvents = {
       due: () => this.connect(),
       opened: (door) => told({ type: "connected", door }),
       serverRefused: (why) => told({ type: "server-refused", why }),
@@ -36,8 +40,10 @@ export class RunningDevice implements Device {
         this.#speaking = false;
         told({ type: "disconnected" });
       },
-    });
-    this.#loop = new Loop(options, state, {
+      trouble: (count) => this.#loop.keepAttempts(count),
+    };
+    this.#contact = new Contact(options, outward, attempts);
+    const outside: Outside = {
       send: (bytes) => this.#contact.send(bytes),
       leave: () => this.#contact.leave(),
       synced: () => this.#contact.synced(),
@@ -54,7 +60,8 @@ export class RunningDevice implements Device {
         this.#stop();
         this.#emit({ type: "failed", error });
       },
-    });
+    };
+    this.#loop = new Loop(options, state, outside, attempts);
   }
 
   get number(): number {
@@ -69,12 +76,20 @@ export class RunningDevice implements Device {
     return standing(this.#loop.state);
   }
 
+  get freshness(): Freshness {
+    return freshnessOf(this.#loop.state, this.#options.clock.nowMs());
+  }
+
   get tlsIdentity(): TlsIdentity {
     return tlsIdentity(this.#loop.state);
   }
 
   get lease(): Uint8Array | undefined {
     return this.#loop.state.record.lease;
+  }
+
+  may(action: Action): boolean {
+    return isAllowed(this.level, action);
   }
 
   async publish(topic: string, payload: Uint8Array): Promise<void> {
@@ -106,6 +121,13 @@ export class RunningDevice implements Device {
     return this.#wanted("receipt");
   }
 
+  async reenroll(ticket: Uint8Array): Promise<void> {
+    if (ticket.length !== TICKET_BYTES)
+      throw new DeviceError("bad-ticket", `a ticket has ${TICKET_BYTES} bytes; ask an operator for one`);
+    await this.#inTurn({ type: "ticket", ticket: ticket.slice() });
+    if (this.#loop.stopped) throw stopped();
+  }
+
   peerVerdict(peer: PeerPapers, action: string): PeerVerdict {
     const { clock, peerPolicy = {} } = this.#options;
     return peerVerdict(peer, action, judgeOf(this.#loop.state, peerPolicy, clock.nowMs()));
@@ -114,6 +136,11 @@ export class RunningDevice implements Device {
   async close(): Promise<void> {
     this.#stop();
     await this.#loop.ended();
+  }
+
+  /** Once. */
+  begin(): void {
+    this.#contact.begin();
   }
 
   connect(): void {
@@ -137,15 +164,21 @@ export class RunningDevice implements Device {
     this.#emit({ type: "refused", code, text });
   }
 
-  #wanted(what: "challenge" | "receipt"): Promise<Uint8Array> {
-    return new Promise((given, failed) => {
+  async #wanted(what: "challenge" | "receipt"): Promise<Uint8Array> {
+    const signed = await this.#inTurn({ type: "wanted", what });
+    if (!signed) throw stopped();
+    return signed;
+  }
+
+  /** Resolves once all that follows is stored. @throws DeviceError "stopped" */
+  #inTurn(happening: Happening): Promise<Uint8Array | undefined> {
+    return new Promise((done, failed) => {
       this.#loop.inTurn(async () => {
-        const signed = await this.#loop.take({ type: "wanted", what }).catch((error: unknown) => {
+        const handedOut = await this.#loop.take(happening).catch((error: unknown) => {
           failed(stopped());
           throw error;
         });
-        if (signed) given(signed);
-        else failed(stopped());
+        done(handedOut);
       });
     });
   }

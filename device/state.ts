@@ -1,5 +1,5 @@
 /** A device in memory: its record, the record's documents opened, and the connection of the moment. */
-import { freshnessLevel } from "../protocol/authority.js";
+import { freshnessFor, freshnessLevel, type FreshnessRules } from "../protocol/authority.js";
 import { equalBytes } from "../protocol/bytes.js";
 import type { Crypto, PublicKey } from "../protocol/crypto.js";
 import type { Opened } from "../protocol/envelope.js";
@@ -11,6 +11,7 @@ import type { Version } from "../protocol/version.js";
 import { advisedLevel } from "./advisories.js";
 import { alarmLevel } from "./alarms.js";
 import type { EdgeContext } from "./edge.js";
+import type { Freshness } from "./freshness.js";
 import type { Held } from "./held.js";
 import type { Job } from "./jobs.js";
 import type { PeerJudge, PeerPolicy } from "./peers.js";
@@ -35,6 +36,13 @@ export interface Session {
   readonly ledgerAtMs?: number;
   /** Nothing is said before then about what everyone was told at once. */
   readonly spreadAtMs: number;
+  /** A ticket is not shown before then; and not at all on this connection once it was refused. */
+  readonly ticketAtMs: number;
+  readonly ticketRefused: boolean;
+  /** Refusals for now, and silence, in a row. */
+  readonly ticketPauses: number;
+  /** The fleet knows of no LDevID to come back with. */
+  readonly enrollInstead: boolean;
 }
 
 /** What the firmware says of itself; the same until the next boot. */
@@ -56,6 +64,8 @@ export interface DeviceState {
   readonly bootMs: number;
   readonly session?: Session;
   readonly job?: Job;
+  /** The fleet has asked for another sync with this in it: 16 bytes, until a reply asks for none. */
+  readonly probe?: Uint8Array;
   /** Standing changed, or an act was done, and the fleet has not been told. */
   readonly receiptOwed: boolean;
   /** Something was done that a sync is to tell. */
@@ -63,13 +73,15 @@ export interface DeviceState {
   readonly speaking: boolean;
   /** The level last told to the application; time alone can change the one in force. */
   readonly reported: Level;
+  /** The same of freshness. */
+  readonly freshness: Freshness;
   /** Application messages that wait, for the health line. */
   readonly heldBack: number;
   /** The next connection goes through the lobby: the server's certificate has dates that time cannot confirm. */
   readonly needsTime: boolean;
   /** It does so too: the server's chain does not verify, and perhaps it would under a newer Authority. */
   readonly needsLinks: boolean;
-  /** The next connection shows the IDevID: a gateway has refused the LDevID. */
+  /** The IDevID is shown, and the base key signs: a gateway or the fleet has refused the LDevID. */
   readonly asPledge: boolean;
 }
 
@@ -129,11 +141,23 @@ export function lapsedAt({ held, record }: Pick<DeviceState, "record" | "held">)
   return held.lease?.value.goodUntil ?? record.lapsedSeconds;
 }
 
+/** Negative while the newest lease lasts, and for a device that never had one. */
+export function secondsSinceLapse(state: DeviceState, atMs: number): number {
+  const lapsed = lapsedAt(state);
+  return lapsed === undefined ? -1 : nowSeconds(state, atMs) - lapsed;
+}
+
+/**
+ * The table that counts for this device. One of its own comes with a release, and so counts from the lease on
+ * that puts the release in force, or the release alone could make a device less strict (P13).
+ */
+export function freshnessRules({ held, record }: Pick<DeviceState, "record" | "held">): FreshnessRules {
+  return freshnessFor(held.trust.authority.value, record.model, held.freed?.value.freshness);
+}
+
 /** The level in force: the higher of standing and what a lease that ran out asks for. */
 export function levelInForce(state: DeviceState, atMs: number): Level {
-  const lapsed = lapsedAt(state);
-  const sinceEnd = lapsed === undefined ? -1 : nowSeconds(state, atMs) - lapsed;
-  return higherLevel(standing(state), freshnessLevel(state.held.trust.authority.value, sinceEnd));
+  return higherLevel(standing(state), freshnessLevel(freshnessRules(state), secondsSinceLapse(state, atMs)));
 }
 
 /** True while the newest lease lasts. */

@@ -2,7 +2,9 @@
 import type { PublicKey } from "../protocol/crypto.js";
 import type { Level } from "../protocol/level.js";
 import type { FleetMessage } from "./edge.js";
-import type { DeviceRecord } from "./record.js";
+import type { Freshness } from "./freshness.js";
+import type { DeviceRecord, SessionRecord } from "./record.js";
+import type { Refusal } from "./refusals.js";
 import type { Unsigned } from "./requests.js";
 import type { DeviceState, Session } from "./state.js";
 
@@ -25,6 +27,8 @@ export type Input = Moment &
     | { readonly type: "held-back"; readonly messages: number }
     /** Somebody carries it to the fleet by hand: a question, or what is stored here. */
     | { readonly type: "wanted"; readonly what: "challenge" | "receipt" }
+    /** Somebody brought a ticket for new keys: 32 bytes, a secret. */
+    | { readonly type: "ticket"; readonly ticket: Uint8Array }
     | { readonly type: "tick" }
   );
 
@@ -34,6 +38,8 @@ export type HostAct = "wipe" | "reboot" | "attest";
 /** All a device can ask for. */
 export type Effect =
   | { readonly type: "save"; readonly record: DeviceRecord }
+  /** Nothing but powered time has changed, and no level with it: kept beside the record. */
+  | { readonly type: "save-session"; readonly session: Omit<SessionRecord, "attempts"> }
   /** Answered by `key-created`, also when a key of this name is there already. */
   | { readonly type: "create-key"; readonly name: string }
   | { readonly type: "remove-key"; readonly name: string }
@@ -48,6 +54,9 @@ export type Effect =
   /** Another fleet owns the device from now on, and what waits is not for it. `fleet`: its id, hex. */
   | { readonly type: "transferred"; readonly number: number; readonly fleet: string }
   | { readonly type: "level"; readonly level: Level; readonly before: Level }
+  | ({ readonly type: "freshness" } & Freshness)
+  /** What was asked for last is not given; the firmware is told what comes next. */
+  | ({ readonly type: "refused-request" } & Refusal)
   /** Whether application messages may be sent from now on. */
   | { readonly type: "speak"; readonly allowed: boolean }
   | { readonly type: "wake"; readonly atMs: number };

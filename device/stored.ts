@@ -12,9 +12,10 @@ export async function storedIn(
   store: DeviceStore,
   crypto: Crypto,
 ): Promise<{ readonly holds: HeldVector; readonly trust: Trust }> {
-  const record = await store.load();
-  if (!record)
+  const stored = await store.load();
+  if (!stored)
     throw new DeviceError("not-born", "this store holds no identity: give the device a birth first");
+  const { record } = stored;
   const held = openRecord(record, crypto);
   return { holds: heldVector({ held, record }), trust: held.trust };
 }

@@ -18,10 +18,10 @@ import { discard, leave, type Moment, type Step } from "./steps.js";
 
 /** One save: after a power cut the device is wholly the old owner's, or wholly the new one's. */
 export function changeOwner(state: DeviceState, next: NextOwner, { atMs }: Moment): Step {
-  const { ldevid, request } = state.record;
-  const keys = [ldevid, request].flatMap((given) => (given ? [given.key] : []));
-  const { record, effects } = discard(recordUnder(next, state, atMs), keys);
-  const { session: _session, job: _job, ...rest } = state;
+  const { ldevid, request, base } = state.record;
+  const keys = new Set([ldevid, request, base].flatMap((given) => given?.key ?? []));
+  const { record, effects } = discard(recordUnder(next, state, atMs), [...keys]);
+  const { session: _session, job: _job, probe: _probe, ...rest } = state;
   const fresh = {
     ...rest,
     record,

@@ -1,16 +1,26 @@
-/** `DeviceStore` that lasts as long as its process. It keeps the bytes of a state file, so no object is shared. */
-import type { DeviceStore } from "../ports.js";
-import type { DeviceRecord } from "../record.js";
+/** `DeviceStore` that lasts as long as its process. It keeps the bytes of files, so no object is shared. */
+import type { DeviceStore, Stored } from "../ports.js";
+import type { DeviceRecord, SessionRecord } from "../record.js";
+import { decodeChecked, encodeChecked } from "./checked-json.js";
 import { decodeState, encodeState } from "./state-file.js";
 
 export class MemoryDeviceStore implements DeviceStore {
-  #file: Uint8Array | undefined;
+  #state: Uint8Array | undefined;
+  #session: Uint8Array | undefined;
+  #saves = 0;
 
-  load(): Promise<DeviceRecord | undefined> {
-    return Promise.resolve(this.#file === undefined ? undefined : decodeState(this.#file)?.record);
+  load(): Promise<Stored | undefined> {
+    const record = this.#state && decodeState(this.#state)?.record;
+    const session = this.#session && (decodeChecked(this.#session) as unknown as SessionRecord);
+    return Promise.resolve(record && { record, saves: this.#saves, ...(session && { session }) });
   }
 
   async save(record: DeviceRecord): Promise<void> {
-    this.#file = encodeState({ generation: 1, record });
+    this.#state = encodeState({ saves: this.#saves + 1, generation: this.#saves + 1, record });
+    this.#saves += 1;
+  }
+
+  async saveSession(session: SessionRecord): Promise<void> {
+    this.#session = encodeChecked({ ...session });
   }
 }

@@ -35,9 +35,10 @@ export const entropy: Entropy = (size) => new Uint8Array(randomBytes(size));
 const Line = z.strictObject({ state: z.string(), keys: z.record(z.string(), z.string()) });
 
 export async function writeIdentity({ store, keys }: Pick<Identity, "store" | "keys">): Promise<Written> {
-  const record = await store.load();
-  if (!record) throw new Error("a device of a swarm was born before it is written down");
-  const state = new TextDecoder().decode(encodeState({ generation: 1, record }));
+  const stored = await store.load();
+  if (!stored) throw new Error("a device of a swarm was born before it is written down");
+  const { record } = stored;
+  const state = new TextDecoder().decode(encodeState({ saves: 1, generation: 1, record }));
   const line = JSON.stringify({ state, keys: keys.pems() } satisfies z.infer<typeof Line>);
   return { number: record.number, line };
 }

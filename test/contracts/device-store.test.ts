@@ -1,21 +1,25 @@
-/** What every `DeviceStore` promises, and what only the one on disk has to survive. */
+/** What every `DeviceStore` promises, and what only the one on disk has to survive; device-store-doubt.test.ts has what it tells of restored files. */
 import { deepStrictEqual } from "node:assert/strict";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LowdbDeviceStore } from "../../device/adapters/lowdb-device-store.js";
 import { MemoryDeviceStore } from "../../device/adapters/memory-device-store.js";
 import { encodeState } from "../../device/adapters/state-file.js";
+import type { DeviceError } from "../../device/errors.js";
 import type { DeviceStore } from "../../device/ports.js";
 import type { DeviceRecord } from "../../device/record.js";
 import { utf8 } from "../../protocol/bytes.js";
-import { type CutDisk, powerCuts } from "./cut-disk.js";
+import { CutDisk, powerCuts, powerCutsOn } from "./cut-disk.js";
 
 /** A store keeps any plain data; what a device puts there is not its business. */
 const record = (members: object): DeviceRecord => members as DeviceRecord;
 const numbered = (n: number) => record({ n, nonce: new Uint8Array(32).fill(n), held: { level: "restrict" } });
+
+const session = (n: number) => ({ signedSeconds: 1_800_000_000, poweredSeconds: n, attempts: 0 });
+const recordIn = async (store: DeviceStore) => (await store.load())?.record;
 
 let directory: string;
 beforeEach(async () => {
@@ -34,7 +38,7 @@ describe.each(adapters)("%s", (_name, create) => {
     expect(await store.load()).toBeUndefined();
     for (const n of [1, 2, 3, 4]) {
       await store.save(numbered(n));
-      expect(await store.load()).toEqual(numbered(n));
+      expect(await recordIn(store)).toEqual(numbered(n));
     }
   });
 
@@ -48,7 +52,7 @@ describe.each(adapters)("%s", (_name, create) => {
     };
     const kinds = { ...plain, ...bytes, large: Number.MAX_SAFE_INTEGER };
     await store.save(record({ ...kinds, gone: undefined }));
-    expect(await store.load()).toStrictEqual(kinds);
+    expect(await recordIn(store)).toStrictEqual(kinds);
   });
 
   test("keeps keys that look like its own notation, or like a prototype", async () => {
@@ -71,7 +75,7 @@ describe.each(adapters)("%s", (_name, create) => {
     const property = fc.asyncProperty(node, async (members) => {
       const store = create();
       await store.save(record(members as object));
-      deepStrictEqual(await store.load(), members);
+      deepStrictEqual(await recordIn(store), members);
     });
     const { failed, counterexample } = await fc.check(property, { numRuns: 100 });
     expect({ failed, counterexample }).toEqual({ failed: false, counterexample: null });
@@ -90,7 +94,7 @@ describe.each(adapters)("%s", (_name, create) => {
       () => true,
     );
     expect(await refused).toBe(true);
-    expect(await store.load()).toEqual(numbered(1));
+    expect(await recordIn(store)).toEqual(numbered(1));
   });
 
   test("saves that overlap are carried out in order, each as it was when called", async () => {
@@ -102,14 +106,33 @@ describe.each(adapters)("%s", (_name, create) => {
     });
     changing.n = 99;
     await Promise.all(saves);
-    expect(await store.load()).toEqual({ n: 19 });
+    expect(await recordIn(store)).toEqual({ n: 19 });
+  });
+
+  test("says how often it was saved", async () => {
+    const store = create();
+    for (const n of [1, 2, 3]) {
+      await store.save(numbered(n));
+      await store.saveSession(session(n));
+      expect((await store.load())?.saves).toBe(n);
+    }
+  });
+
+  test("keeps the session beside the record, the newest one", async () => {
+    const store = create();
+    await store.save(numbered(1));
+    expect((await store.load())?.session).toBeUndefined();
+    for (const n of [1, 2]) {
+      await store.saveSession(session(n));
+      expect(await store.load()).toEqual({ record: numbered(1), session: session(n), saves: 1 });
+    }
   });
 
   test("what a caller does to a loaded record does not reach the store", async () => {
     const store = create();
     await store.save(record({ inner: { n: 1 } }));
-    ((await store.load()) as unknown as { inner: { n: number } }).inner.n = 2;
-    expect(await store.load()).toEqual({ inner: { n: 1 } });
+    ((await recordIn(store)) as unknown as { inner: { n: number } }).inner.n = 2;
+    expect(await recordIn(store)).toEqual({ inner: { n: 1 } });
   });
 });
 
@@ -121,7 +144,10 @@ describe("LowdbDeviceStore on its disk", () => {
     const store = new LowdbDeviceStore(directory);
     for (let n = 1; n <= count; n++) await store.save(numbered(n));
   }
-  const loaded = () => new LowdbDeviceStore(directory).load();
+  const stored = () => new LowdbDeviceStore(directory).load();
+  const pathsIn = async (folder: string) =>
+    (await readdir(folder)).toSorted().map((name) => join(folder, name));
+  const loaded = async () => (await stored())?.record;
 
   test.each([1, 2, 3, 4])("after a restart it has save %i, and goes on from there", async (count) => {
     await saved(count);
@@ -139,19 +165,16 @@ describe("LowdbDeviceStore on its disk", () => {
     }
     const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
     expect(await mode(directory)).toBe("700");
-    expect(await readdir(directory)).toEqual(["state.0.json", "state.1.json"]);
-    expect([await mode(slot(0)), await mode(slot(1))]).toEqual(["600", "600"]);
-  });
-
-  test("P3: a changed bit anywhere in the newest state never gives another record", async () => {
-    await saved(2);
-    const good = await readFile(slot(1));
-    for (let at = 0; at < good.length; at++) {
-      const bad = Buffer.from(good);
-      bad[at]! ^= 1 << (at % 8);
-      await writeFile(slot(1), bad);
-      expect(await loaded(), `byte ${at}`).toEqual(numbered(1));
-    }
+    const files = [...(await pathsIn(directory)), ...(await pathsIn(`${directory}-counter`))];
+    expect(files.map((path) => basename(path))).toEqual([
+      "papers.0.json",
+      "papers.1.json",
+      "state.0.json",
+      "state.1.json",
+      "counter.0.json",
+      "counter.1.json",
+    ]);
+    expect(new Set(await Promise.all(files.map(mode)))).toEqual(new Set(["600"]));
   });
 
   test.each([
@@ -159,25 +182,12 @@ describe("LowdbDeviceStore on its disk", () => {
     ["empty", () => new Uint8Array()],
     ["longer by a line feed", (good: Uint8Array) => new Uint8Array([...good, 10])],
     ["larger than a state can be", () => new Uint8Array(5 * 1024 * 1024)],
-  ])("a newest state that is %s costs one save", async (_, damage) => {
+  ])("P3: a newest state that is %s costs one save, and is no secret", async (_, damage) => {
     await saved(2);
     await writeFile(slot(1), damage(await readFile(slot(1))));
-    expect(await loaded()).toEqual(numbered(1));
+    expect(await stored()).toEqual({ record: numbered(1), saves: 2, doubt: "rollback" });
     await new LowdbDeviceStore(directory).save(numbered(3));
-    expect(await loaded()).toEqual(numbered(3));
-  });
-
-  test("P3: damage that leaves nothing to read is not a new device", async () => {
-    await saved(1);
-    await writeFile(slot(0), "{}");
-    await expect(loaded()).rejects.toMatchObject({ code: "storage-damaged" });
-    await saved(2).catch(() => undefined);
-    await writeFile(slot(1), "{}");
-    await expect(loaded()).rejects.toMatchObject({ code: "storage-damaged" });
-    await expect(new LowdbDeviceStore(directory).save(numbered(3))).rejects.toMatchObject({
-      code: "storage-damaged",
-    });
-    expect(await readFile(slot(0), "utf8")).toBe("{}");
+    expect(await stored()).toEqual({ record: numbered(3), saves: 3 });
   });
 
   test("P3: a state that cannot be read now is not replaced by the older one", async () => {
@@ -199,7 +209,7 @@ describe("LowdbDeviceStore on its disk", () => {
   test("__proto__ in a stored file stays a name", async () => {
     await saved(1);
     const polluting = JSON.parse('{"__proto__": {"polluted": true}, "n": 7}') as object;
-    await writeFile(slot(1), encodeState({ generation: 2, record: record(polluting) }));
+    await writeFile(slot(1), encodeState({ saves: 2, generation: 2, record: record(polluting) }));
     const read = (await loaded()) as unknown as { n: number; polluted?: boolean };
     expect(read.n).toBe(7);
     expect(read.polluted).toBeUndefined();
@@ -208,7 +218,7 @@ describe("LowdbDeviceStore on its disk", () => {
 
   test.each([
     ["part of a new file", utf8('{"generation":3')],
-    ["a whole new file, not renamed", encodeState({ generation: 3, record: numbered(3) })],
+    ["a whole new file, not renamed", encodeState({ saves: 3, generation: 3, record: numbered(3) })],
   ])("%s left by a power cut is no state, and is in nobody's way", async (_, bytes) => {
     await saved(2);
     await writeFile(join(directory, ".state.0.json.new"), bytes);
@@ -221,7 +231,10 @@ describe("LowdbDeviceStore on its disk", () => {
 });
 
 describe("LowdbDeviceStore and the power", () => {
-  const save = (n: number) => (disk: CutDisk) => new LowdbDeviceStore("state", disk).save(numbered(n));
+  const on = (disk: CutDisk) => new LowdbDeviceStore("state", disk);
+  const save = (n: number) => (disk: CutDisk) => on(disk).save(paper(n));
+  /** Other papers from the third save on, as after a change of owner. */
+  const paper = (n: number) => record({ ...numbered(n), number: n < 3 ? 7 : 9 });
 
   test.each([0, 1, 2, 3])(
     "P4: a power cut at any step of a save after %i others leaves the old state or the new, and the new once saved",
@@ -229,18 +242,73 @@ describe("LowdbDeviceStore and the power", () => {
       const prepare = async (disk: CutDisk) => {
         for (let n = 1; n <= others; n++) await save(n)(disk);
       };
-      const before = others === 0 ? undefined : numbered(others);
-      const after = numbered(others + 1);
+      const before = others === 0 ? undefined : paper(others);
+      const after = paper(others + 1);
       let steps = 0;
       for await (const { disk, done, step } of powerCuts(prepare, save(others + 1))) {
         steps = step;
-        const found = await new LowdbDeviceStore("state", disk).load();
+        const found = await on(disk).load();
         const allowed = done ? [after] : [before, after];
-        expect(allowed, `power cut at step ${step}`).toContainEqual(found);
+        expect(allowed, `power cut at step ${step}`).toContainEqual(found?.record);
+        expect(found?.doubt, `power cut at step ${step}`).toBeUndefined();
         await save(50)(disk);
-        expect(await new LowdbDeviceStore("state", disk).load()).toEqual(numbered(50));
+        expect(await on(disk).load()).toMatchObject({ record: paper(50) });
       }
-      expect(steps).toBeGreaterThan(4);
+      expect(steps).toBeGreaterThan(17); // slot and both copies of the counter
     },
   );
+
+  test("P4: nor does a second one while the first is mended, or the device goes on", async () => {
+    const prepare = async (disk: CutDisk) => {
+      for (let n = 1; n <= 2; n++) await save(n)(disk);
+    };
+    const looked = new Set<string>();
+    for await (const { disk: cut } of powerCuts(prepare, save(3))) {
+      if (looked.has(cut.content())) continue;
+      looked.add(cut.content());
+      const before = (await on(cut.copy()).load())?.record;
+      for await (const { disk, done, step } of powerCutsOn(cut, save(4))) {
+        const found = await on(disk).load();
+        expect(done ? [paper(4)] : [before, paper(4)], `power cut at step ${step}`).toContainEqual(
+          found?.record,
+        );
+        expect(found?.doubt, `power cut at step ${step}`).toBeUndefined();
+      }
+    }
+  });
+
+  test("P4: a power cut while the session is saved leaves the old one or the new, and the state alone", async () => {
+    const prepare = async (disk: CutDisk) => {
+      await save(1)(disk);
+      await on(disk).saveSession(session(1));
+    };
+    for await (const { disk, done } of powerCuts(prepare, (disk) => on(disk).saveSession(session(2)))) {
+      const found = await on(disk).load();
+      expect(found).toMatchObject({ record: paper(1), saves: 1 });
+      expect(done ? [session(2)] : [session(1), session(2)]).toContainEqual(found?.session);
+    }
+  });
+
+  test("P4: what a failed save left does not count, and the next one does", async () => {
+    const outcomes: string[] = [];
+    for (let at = 0; outcomes.at(-1) !== "saved"; at++) {
+      const disk = new CutDisk();
+      const store = on(disk);
+      for (const n of [1, 2]) await store.save(paper(n));
+      disk.failAt(at);
+      outcomes.push(
+        await store.save(paper(3)).then(
+          () => "saved",
+          (error: DeviceError) => error.code,
+        ),
+      );
+      disk.failAt(Infinity); // it was full for a moment
+      await store.save(paper(4));
+      const found = await on(disk).load();
+      expect(found, `step ${at}`).toMatchObject({ record: paper(4) });
+      expect(found?.doubt, `step ${at}`).toBeUndefined();
+    }
+    expect(outcomes.length).toBeGreaterThan(20);
+    expect(new Set(outcomes)).toEqual(new Set(["storage-failed", "saved"]));
+  });
 });

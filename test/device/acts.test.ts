@@ -5,6 +5,7 @@ import { askedActs, dueActs, markDone, mergeDone, wiped } from "../../device/act
 import type { Directive } from "../../protocol/directive.js";
 import type { Release } from "../../protocol/release.js";
 import type { ActName, ActsDone } from "../../protocol/vector.js";
+import { Owner, softSigner } from "./owner.js";
 
 const SEED = 20270101;
 const NAMES: readonly ActName[] = ["rekey", "reboot", "attest", "wipe"];
@@ -98,9 +99,7 @@ describe("P2: a count is a level", () => {
 
 describe("a wipe", () => {
   const stays = {
-    number: 4711,
-    idevid: [Uint8Array.of(1)],
-    authority: Uint8Array.of(2),
+    ...new Owner().bear(4711, softSigner().publicKey),
     directive: Uint8Array.of(3),
     holds: [{ version: [1, 9] as const, level: "isolate" as const }],
     alarms: [{ id: 1, kind: "fork" as const }],
@@ -117,6 +116,22 @@ describe("a wipe", () => {
 
   test("P7: takes the identity it worked under, and nothing that holds it", () => {
     expect(wiped(works)).toStrictEqual({ record: stays, keys: ["ldevid-3", "ldevid-4"] });
+  });
+
+  test("leaves the key that a re-enrollment gave it, also where its LDevID is of that", () => {
+    const based = { ...stays, base: { key: "base-2", publicKey: softSigner().publicKey } };
+    const ldevid = { chain: [Uint8Array.of(4)], key: "base-2" };
+    expect(wiped({ ...based, ldevid })).toStrictEqual({ record: based, keys: [] });
+    expect(wiped({ ...works, base: based.base })).toStrictEqual({
+      record: based,
+      keys: ["ldevid-3", "ldevid-4"],
+    });
+  });
+
+  test("leaves the key that a re-enrollment is giving it", () => {
+    const request = { kind: "reenroll" as const, nonce: new Uint8Array(16), key: "base-4" };
+    const { record, keys } = wiped({ ...works, request });
+    expect({ record, keys }).toStrictEqual({ record: { ...stays, request }, keys: ["ldevid-3"] });
   });
 
   test("of a device that had neither certificate nor request", () => {

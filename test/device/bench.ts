@@ -106,6 +106,11 @@ export class Bench {
   question(at: number): Question {
     const bytes = this.sent().at(at);
     if (!bytes) throw new Error("the device has not asked for anything");
+    return this.read(bytes);
+  }
+
+  /** What this device signed with any of its keys. */
+  read(bytes: Uint8Array): Question {
     return readQuestion(bytes, this.made, this.owner);
   }
 
@@ -152,6 +157,9 @@ export class Bench {
     switch (effect.type) {
       case "save":
         this.disk = effect.record;
+        return undefined;
+      case "save-session":
+        this.disk = { ...this.disk, poweredSeconds: effect.session.poweredSeconds };
         return undefined;
       case "create-key": {
         const { publicKey } = this.keys.get(effect.name) ?? this.#create(effect.name);

@@ -10,6 +10,7 @@ import { DEFAULT_POLICY } from "../../fleet/policy.js";
 import { FleetService } from "../../fleet/service.js";
 import { embeddedStation } from "../../fleet/station/embedded.js";
 import type { Station } from "../../fleet/station/station.js";
+import { TOKEN_SECRET_BYTES } from "../../fleet/sync-tokens.js";
 import { JumpClock } from "../../protocol/adapters/jump-clock.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { BirthChallenge, BirthGrant, BirthRecord, BirthRequest } from "../../protocol/birth.js";
@@ -65,7 +66,7 @@ describe("a station that gives wrong papers", () => {
 
   test("the right papers are taken", async () => {
     await born(station((right, key) => ({ ...voucher(key, {}), ...record(right, key, {}) })));
-    expect((await store.load())?.number).toBe(7);
+    expect((await store.load())?.record.number).toBe(7);
   });
 
   const record = ({ idevid }: BirthGrant, publicKey: PublicKey, change: Partial<BirthRecord>) => {
@@ -151,6 +152,7 @@ describe("with a real station", () => {
       ...parts,
       clock: new JumpClock(),
       policy: DEFAULT_POLICY,
+      tokenSecret: entropy(TOKEN_SECRET_BYTES),
       name: "birth",
     });
     station = await embeddedStation(service);
@@ -184,6 +186,7 @@ describe("with a real station", () => {
       store: {
         load: () => store.load(),
         save: (record) => cut.step("save", () => store.save(record)),
+        saveSession: (session) => store.saveSession(session),
       } satisfies DeviceStore,
       keys: {
         publicKey: (name) => keys.publicKey(name),
@@ -206,7 +209,7 @@ describe("with a real station", () => {
       for (let at = 1; at <= steps.length; at++) {
         const taken = await bornTwice(utf8(`SN-${at}`), new Cut(at, when));
         expect(taken).toEqual(steps.slice(0, at));
-        expect((await store.load())?.number, `cut ${when} step ${at}`).toBe(at);
+        expect((await store.load())?.record.number, `cut ${when} step ${at}`).toBe(at);
         expect(service.view.devices.size).toBe(at);
       }
       expect(await bornTwice(utf8("SN-whole"), new Cut(Infinity, when))).toEqual(steps);

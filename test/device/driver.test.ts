@@ -20,7 +20,7 @@ const code = (expected: string) => expect.objectContaining({ code: expected });
 test("a device that was just born learns the time, enrolls, syncs and may speak", async () => {
   const rig = await Rig.speaking();
   const told = rig.events.map((event) => (event.type === "connected" ? event.door : event.type));
-  expect(told.join(" ")).toBe("lobby disconnected front disconnected front speak leased");
+  expect(told.join(" ")).toBe("lobby disconnected front disconnected front freshness speak leased");
   expect(rig.line.calls.map(({ door }) => door.name)).toEqual(["lobby", "front", "front"]);
   expect(rig.device.number).toBe(1);
   expect(rig.device.tlsIdentity.key).toBe("ldevid-1");
@@ -57,7 +57,7 @@ describe("P4: when the disk fails", () => {
     const history: string[] = [];
     const rig = await Rig.born();
     const [born, store] = [await rig.store.load(), new FailingStore(history)];
-    if (born) await store.save(born);
+    if (born) await store.save(born.record);
     store.left = save - 1;
     rig.store = store;
     rig.serve();
@@ -119,6 +119,58 @@ describe("P4: when the disk fails", () => {
   });
 });
 
+describe("a device that was stopped while it was at work leaves nothing that keeps its process alive", () => {
+  /** Something that does not end before the test says so. */
+  function gate() {
+    let [open, reached] = [() => {}, () => {}];
+    const opened = new Promise<void>((done) => (open = done));
+    const isReached = new Promise<void>((done) => (reached = done));
+    return { open, isReached, pass: () => (reached(), opened) };
+  }
+
+  test("sets no timer once it was stopped", async () => {
+    const rig = await Rig.speaking();
+    const [{ store }, { open, isReached, pass }] = [rig, gate()];
+    const save = store.save.bind(store);
+    store.save = async (record) => {
+      await pass();
+      await save(record);
+    };
+    const waiting = new Set<object>();
+    const after = rig.clock.after.bind(rig.clock);
+    rig.clock.after = (delayMs, run) => {
+      const timer = after(delayMs, run);
+      const kept = { cancel: () => (waiting.delete(kept), timer.cancel()) };
+      waiting.add(kept);
+      return kept;
+    };
+    rig.device.receive(owner.directive(1, 1, "observe"));
+    await isReached; // the step that it is at ends by setting its timer
+    const closed = rig.device.close();
+    open();
+    await closed;
+    expect(waiting).toEqual(new Set());
+  });
+
+  test("begins no connection once it was stopped", async () => {
+    const rig = await Rig.speaking();
+    await rig.close();
+    const { open, isReached, pass } = gate();
+    const tlsKey = rig.keys.tlsKey.bind(rig.keys);
+    rig.keys.tlsKey = async (name) => {
+      await pass();
+      return tlsKey(name);
+    };
+    const before = rig.line.calls.length;
+    await rig.start();
+    await isReached;
+    const closed = rig.device.close();
+    open();
+    await closed;
+    expect(rig.line.calls).toHaveLength(before);
+  });
+});
+
 test("P6: each boot is stored with what it is charged, so that power cycling cannot stop time", async () => {
   const rig = await Rig.speaking();
   await rig.device.close();
@@ -127,7 +179,8 @@ test("P6: each boot is stored with what it is charged, so that power cycling can
   for (let boots = 1; boots <= 3; boots++) {
     await rig.start();
     await rig.device.close();
-    expect((await rig.store.load())?.poweredSeconds).toBe((before?.poweredSeconds ?? 0) + boots * HOUR);
+    const { session } = (await rig.store.load()) ?? {};
+    expect(session?.poweredSeconds).toBe((before?.record.poweredSeconds ?? 0) + boots * HOUR);
   }
 });
 
@@ -236,7 +289,7 @@ test("a document by hand counts without any connection (P1), and is confirmed on
   rig.device.receive(owner.directive(1, 1, "isolate"));
   await rig.told("level");
   expect(rig.device.standing).toBe("isolate");
-  expect((await rig.store.load())?.holds).toEqual([{ version: [1, 1], level: "isolate" }]);
+  expect((await rig.store.load())?.record.holds).toEqual([{ version: [1, 1], level: "isolate" }]);
   rig.line.onCall = answer;
   await rig.told("leased", 2);
   expect(rig.device.level).toBe("isolate");

@@ -76,7 +76,7 @@ describe("powered time", () => {
     const bench = new Bench(new Owner()).speaking();
     bench.feed({ type: "disconnected" });
     expect(bench.pass(HOUR - 1).map(({ type }) => type)).toEqual(["wake"]);
-    expect(bench.pass(1).map(({ type }) => type)).toEqual(["save", "wake"]);
+    expect(bench.pass(1).map(({ type }) => type)).toEqual(["save-session", "wake"]);
     expect(bench.disk.poweredSeconds).toBe(HOUR);
     expect(bench.pass(HOUR - 1).map(({ type }) => type)).toEqual(["wake"]);
     expect(time(bench)).toBe(bench.owner.now);

@@ -13,6 +13,7 @@ import {
   SESSION_ROLES,
   type SessionRole,
 } from "../../protocol/notice.js";
+import { SyncReply } from "../../protocol/sync.js";
 import { NO_VERSION, type Version } from "../../protocol/version.js";
 import type { Bench } from "./bench.js";
 import { DAY, entropy, LEASE_SECONDS, Owner } from "./owner.js";
@@ -43,6 +44,10 @@ interface Answer {
   readonly subject: number;
   readonly term: number;
   readonly earlier: number;
+  /** Of its lease: what it follows on, counted from the token that the device holds. */
+  readonly after: number;
+  /** No lease, but the wish to hear the same again. */
+  readonly probe: boolean;
 }
 
 export type Happening =
@@ -51,6 +56,7 @@ export type Happening =
   | { readonly type: "link"; readonly ahead: number; readonly genuine: boolean }
   | { readonly type: "part"; readonly offset: number }
   | { readonly type: "wanted"; readonly what: "challenge" | "receipt" }
+  | { readonly type: "ticket"; readonly ticket: Uint8Array }
   | { readonly type: "role"; readonly role: SessionRole }
   | { readonly type: "connected"; readonly door: "front" | "lobby" }
   | { readonly type: "server-refused"; readonly why: "dates" | "chain" }
@@ -60,6 +66,9 @@ export type Happening =
   | { readonly type: "held-back"; readonly messages: number }
   | { readonly type: "disconnected" }
   | { readonly type: "reboot" };
+
+/** Secrets that people bring. */
+export const TICKETS = [entropy(32), entropy(32)] as const;
 
 const often = <T>(usual: T, ...rare: readonly T[]) => fc.constantFrom(usual, usual, usual, usual, ...rare);
 const subject = often(1, 2);
@@ -78,6 +87,8 @@ const answer: fc.Arbitrary<Answer> = fc.record({
   subject,
   term,
   earlier: often(0, 1, 3 * DAY, -DAY),
+  after: often(0, -1, 1, 2),
+  probe: often(false, true),
 });
 const roles = Object.keys(SESSION_ROLES) as SessionRole[];
 const codes = Object.keys(ERROR_CODES) as ErrorCode[];
@@ -99,6 +110,7 @@ export const happening: fc.Arbitrary<Happening> = fc.oneof(
       what: fc.constantFrom("challenge", "receipt" as const),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ type: type("ticket"), ticket: fc.constantFrom(...TICKETS) }) },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -168,7 +180,7 @@ export function happens(bench: Bench, what: Happening): void {
   }
 }
 
-function answered(bench: Bench, { papers, subject, term, earlier }: Answer): void {
+function answered(bench: Bench, { papers, subject, term, earlier, after, probe }: Answer): void {
   const asked = bench.sent().length > 0 ? bench.asked() : { kind: "receipt" as const };
   const time = [bench.state.held.trust.authority.value.terms.time + term, owner.now - earlier] as const;
   switch (asked.kind) {
@@ -181,7 +193,12 @@ function answered(bench: Bench, { papers, subject, term, earlier }: Answer): voi
       return void bench.receive(owner.time(asked.value.nonce, { time }));
     case "sync": {
       const goodUntil = owner.now + LEASE_SECONDS - earlier;
-      const lease = owner.lease(asked.value, { subject, time, goodUntil });
+      const { nonce } = asked.value;
+      if (probe)
+        return void bench.receive(encodeFrame(SyncReply, { nonce, documents: [], probe: entropy(16) }));
+      const n = bench.state.record.token?.n ?? 0;
+      const token = { n: n + 1, after: Math.max(0, n + after), seal: entropy(8) };
+      const lease = owner.lease(asked.value, { subject, time, goodUntil, token });
       return void bench.receive(owner.syncReply(asked.value, documents(bench, papers), lease));
     }
     default:

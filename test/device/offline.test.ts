@@ -140,7 +140,7 @@ describe("a device as an application has it", () => {
     const again = readQuestion(await rig.device.receipt(), by, rig.fleet);
     expect(again).toMatchObject({ value: { counter: (told.value as { counter: number }).counter + 1 } });
     expect(rig.device.standing).toBe("none");
-    expect(rig.device.lease).toEqual((await rig.store.load())?.lease);
+    expect(rig.device.lease).toEqual((await rig.store.load())?.record.lease);
   });
 
   test("P1: takes no notices and no errors by hand: those are a gateway's", async () => {
@@ -185,12 +185,12 @@ describe("a device as an application has it", () => {
 
   test("P4: keys that it gave up and a power cut left behind go at the next boot", async () => {
     const rig = await Rig.born();
-    const record = await rig.store.load();
+    const stored = await rig.store.load();
     await rig.keys.create("ldevid-1", "ES256");
-    await rig.store.save({ ...record!, discarded: ["ldevid-1"] });
+    await rig.store.save({ ...stored!.record, discarded: ["ldevid-1"] });
     await rig.start();
     expect(await rig.keys.publicKey("ldevid-1")).toBeUndefined();
-    expect((await rig.store.load())?.discarded).toBeUndefined();
+    expect((await rig.store.load())?.record.discarded).toBeUndefined();
   });
 });
 
@@ -215,7 +215,7 @@ describe("what it hands on", () => {
     const other = await Rig.speaking(fleet);
     for (const item of items) other.device.receive(item);
     await other.looked();
-    expect((await other.store.load())?.ledger).toEqual((await rig.store.load())?.ledger);
+    expect((await other.store.load())?.record.ledger).toEqual((await rig.store.load())?.record.ledger);
     expect(other.device.documents().slice(0, 4)).toEqual(rig.device.documents().slice(0, 4)); // the links
     expect(other.device.standing).toBe("observe"); // by the advisory: the directive is for another
   });

@@ -117,7 +117,7 @@ describe("a wipe", () => {
 
   test("P4: is saved, then the keys go, then the host is told, then it comes back as a pledge", () => {
     const { device, effects } = wiped();
-    expect(types(effects)).toEqual(["save", "remove-key", "act", "reconnect", "wake"]);
+    expect(types(effects)).toEqual(["save", "remove-key", "act", "freshness", "reconnect", "wake"]);
     expect(effects).toContainEqual({ type: "remove-key", name: "ldevid-1" });
     expect(acts(effects)).toEqual(["wipe"]);
     expect(device.disk).toMatchObject({ done: { wipe: 1 }, discarded: ["ldevid-1"] });

@@ -65,12 +65,13 @@ export class Owner {
   #births = 0;
   #last: Uint8Array | undefined;
 
-  /** @param freshness - what a lease that ran out does; by default as the ceremony has it. */
-  constructor(freshness?: Authority["freshness"]) {
+  /** @param freshness - what a lease that ran out does, by default as the ceremony has it. @param models - their own. */
+  constructor(freshness?: Authority["freshness"], models?: Authority["models"]) {
     const keys = Object.fromEntries(FLEET_KEY_NAMES.map((name) => [name, softSigner()]));
     this.keys = keys as unknown as FleetKeys;
     const founded = foundFleet("owner", { keys: this.keys, crypto: nodeCrypto, entropy, now: START - DAY });
-    this.trust = freshness ? this.#signed({ ...founded.authority.value, freshness }) : founded;
+    const tables = { ...(freshness && { freshness }), ...(models && { models }) };
+    this.trust = freshness || models ? this.#signed({ ...founded.authority.value, ...tables }) : founded;
     this.#first = this.trust.authority.bytes;
     const { station, factory } = this.keys;
     const certificate = this.certify(
@@ -247,13 +248,14 @@ export class Owner {
     };
   }
 
-  /** By default one that counts for a device that asked so. */
-  lease(request: Pick<SyncRequest, "subject" | "nonce" | "holds">, change: Partial<Lease> = {}) {
-    const { subject, nonce } = request;
+  /** By default one that counts for a device that asked so, with a token that follows on the one that it showed. */
+  lease(request: Pick<SyncRequest, "subject" | "nonce" | "holds" | "token">, change: Partial<Lease> = {}) {
+    const { subject, nonce, token: { n: after } = { n: 0 } } = request;
+    const token = { n: after + 1, after, seal: entropy(8) };
     const required = this.required(request);
     const time = [this.terms.time, this.now] as const;
     const terms = { time, goodUntil: this.now + LEASE_SECONDS, nextSyncSeconds: DAY };
-    return this.seal(Lease, { subject, nonce, ...terms, required, ...change }, "lease");
+    return this.seal(Lease, { subject, nonce, ...terms, required, token, ...change }, "lease");
   }
 
   syncReply(request: SyncRequest, documents: readonly Uint8Array[] = [], lease = this.lease(request)) {

@@ -1,7 +1,13 @@
 /** What a device asks its fleet, read as the fleet reads it, and what a fleet that has nothing against it answers. */
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { AuthorityReply, AuthorityRequest } from "../../protocol/authority-links.js";
-import { CertificateReply, EnrollRequest, RenewRequest, ReturnRequest } from "../../protocol/certify.js";
+import {
+  CertificateReply,
+  EnrollRequest,
+  ReenrollRequest,
+  RenewRequest,
+  ReturnRequest,
+} from "../../protocol/certify.js";
 import type { PublicKey } from "../../protocol/crypto.js";
 import { looksSigned, parseEnvelope } from "../../protocol/cose.js";
 import { openEnvelope } from "../../protocol/envelope.js";
@@ -18,6 +24,7 @@ export type Question =
   | { readonly kind: "ledger"; readonly value: LedgerRequest }
   | { readonly kind: "sync"; readonly value: SyncRequest }
   | { readonly kind: "receipt"; readonly value: Receipt }
+  | { readonly kind: "reenroll"; readonly value: ReenrollRequest }
   | { readonly kind: "enroll" | "renew" | "return"; readonly value: RenewRequest };
 
 /** @param by - the keys that may have signed it. @throws ProtocolError */
@@ -33,6 +40,8 @@ export function readQuestion(bytes: Uint8Array, by: readonly PublicKey[], { trus
       return { kind: "enroll", value: open(EnrollRequest) };
     case RenewRequest.type:
       return { kind: "renew", value: open(RenewRequest) };
+    case ReenrollRequest.type:
+      return { kind: "reenroll", value: open(ReenrollRequest) };
     default:
       return { kind: "return", value: open(ReturnRequest) };
   }
@@ -74,7 +83,7 @@ export function authorityReply({ links, trust }: Owner, { version }: Pick<Author
 }
 
 export function certificateReply(
-  { subject, nonce, publicKey }: RenewRequest,
+  { subject, nonce, publicKey }: Pick<RenewRequest, "subject" | "nonce" | "publicKey">,
   owner: Owner,
   documents: readonly Uint8Array[] = [],
 ): Uint8Array {

@@ -51,7 +51,7 @@ test("P9: 12 rotations missed, the service CA replaced twice, 400 days dark: lob
   expect(doors.slice(0, 3)).toEqual(["front", "lobby", "front"]); // and with its next LDevID after that
   expect(rig.all("server-refused")).toEqual([{ type: "server-refused", why: "chain" }]);
   expect(rig.all("refused")).toEqual([]);
-  expect((await rig.store.load())?.authority).toEqual(rig.fleet.trust.authority.bytes);
+  expect((await rig.store.load())?.record.authority).toEqual(rig.fleet.trust.authority.bytes);
 });
 
 describe("with one link missing or forged", () => {

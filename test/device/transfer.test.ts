@@ -13,6 +13,7 @@ import { parseEnvelope } from "../../protocol/cose.js";
 import type { Signer } from "../../protocol/crypto.js";
 import { sealEnvelope } from "../../protocol/envelope.js";
 import { encodeFrame } from "../../protocol/frame.js";
+import { SyncReply } from "../../protocol/sync.js";
 import { Transfer, type Voucher } from "../../protocol/voucher.js";
 import { refusal } from "../protocol/predicates.js";
 import { Bench } from "./bench.js";
@@ -92,6 +93,33 @@ describe("A gives to B, and B to C", () => {
     const order = effects.map(({ type }) => type);
     expect(order.indexOf("save")).toBeLessThan(order.indexOf("remove-key"));
     expect(tlsIdentity(bench.state)).toEqual({ chain: bench.disk.idevid, key: IDEVID_KEY });
+  });
+
+  test("P8: nor is any key by which A knew it after a re-enrollment, nor A's token, nor a ticket of A's", () => {
+    bench.feed({ type: "ticket", ticket: new Uint8Array(32) });
+    bench.answer();
+    bench.connect("device");
+    const asked = bench.asked();
+    if (asked.kind !== "sync") throw new Error("it syncs");
+    const probed = encodeFrame(SyncReply, {
+      nonce: asked.value.nonce,
+      documents: [],
+      probe: new Uint8Array(16),
+    });
+    bench.receive(probed);
+    bench.feed({ type: "ticket", ticket: new Uint8Array(32).fill(1) });
+    expect(bench.disk).toMatchObject({
+      base: { key: "base-2" },
+      token: { n: 1 },
+      request: { key: "base-3" },
+    });
+    passes(a, b, 7);
+    expect([...bench.keys.keys()]).toEqual([IDEVID_KEY]);
+    for (const name of ["base", "token", "request"]) {
+      expect(bench.disk).not.toHaveProperty(name);
+      expect(bench.disk.former?.[0]).not.toHaveProperty(name);
+    }
+    expect(bench.state.probe).toBeUndefined();
   });
 
   test("nothing of A's counts any more: no document, no lease, no time", () => {

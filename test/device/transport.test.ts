@@ -168,10 +168,10 @@ test.each([
 test("P9: a gateway that knows the CA of an LDevID no more says so, and the device returns by its IDevID", async () => {
   const other = await Harbor.open();
   closing.push(() => other.close());
-  const [record, publicKey] = [await camera.store.load(), await camera.keys.publicKey("ldevid-1")];
-  if (!record || !publicKey) throw new Error("it worked before");
+  const [stored, publicKey] = [await camera.store.load(), await camera.keys.publicKey("ldevid-1")];
+  if (!stored || !publicKey) throw new Error("it worked before");
   const chain = issue("ldevid", "device-ca", [-1, 30], other)(publicKey);
-  await camera.store.save({ ...record, ldevid: { chain, key: "ldevid-1" } });
+  await camera.store.save({ ...stored.record, ldevid: { chain, key: "ldevid-1" } });
   await harbor.start(camera);
   await harbor.speaking(camera);
   expect(device(camera).tlsIdentity.key).toBe("ldevid-2");
@@ -221,14 +221,14 @@ test("P8: nothing secret is in what a device tells: no key, no nonce, no bytes o
   camera.radio?.switch(false);
   await until(() => camera.events.some(({ type }) => type === "disconnected"), "it is dark");
   const told = JSON.stringify(camera.events);
-  const record = await camera.store.load();
+  const stored = await camera.store.load();
   const secrets = pems.flatMap((pem) =>
     pem.split("\n").filter((line) => line.length > 20 && !line.startsWith("-")),
   );
   for (const secret of [
     ...secrets,
     "a secret of the application",
-    toHex(record?.hardwareId ?? new Uint8Array()),
+    toHex(stored?.record.hardwareId ?? new Uint8Array()),
   ]) {
     expect(told).not.toContain(secret);
   }

@@ -9,12 +9,12 @@ import type { DeviceRecord } from "../../device/record.js";
 import { openRecord } from "../../device/held.js";
 import { heldVector, standing } from "../../device/state.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
-import { toHex } from "../../protocol/bytes.js";
+import { toHex, utf8 } from "../../protocol/bytes.js";
 import { ProtocolError } from "../../protocol/errors.js";
 import { LEVELS } from "../../protocol/level.js";
 import { compareVersions, NO_VERSION, type Version } from "../../protocol/version.js";
 import { Bench, type Taken } from "./bench.js";
-import { happening, happens, owner } from "./lives.js";
+import { happening, happens, owner, TICKETS } from "./lives.js";
 import { disorder } from "./order.js";
 import { readQuestion } from "./questions.js";
 
@@ -62,7 +62,12 @@ function fault(taken: Taken, bench: Bench): string | undefined {
       (name) => compareVersions(young[name] ?? NO_VERSION, old[name] ?? NO_VERSION) < 0,
     );
     if (fell) return `${fell} fell from ${String(old[fell])} to ${String(young[fell])}`;
+    const [held, token] = [before.record.token, after.record.token];
+    if (token !== held && token?.after !== (held?.n ?? 0))
+      return "a token that does not follow on the one held";
   }
+  for (const holder of [after.record.ldevid, after.record.base])
+    if (holder && !bench.keys.has(holder.key)) return `its key ${holder.key} is gone`;
   const lowered = LEVELS[standing(after)] < LEVELS[standing(before)];
   const named =
     before.held.freed !== after.held.freed || before.held.advisories.freed !== after.held.advisories.freed;
@@ -72,6 +77,7 @@ function fault(taken: Taken, bench: Bench): string | undefined {
   if (lowered && !(leased && (named || newTerm)))
     return `standing fell without a lease that names why, by ${input.type}`;
   for (const effect of effects) {
+    if (effect.type !== "save" && tellsSecret(effect)) return `a ticket is told by ${effect.type}`;
     if (effect.type !== "send") continue;
     const { value } = readQuestion(effect.bytes, bench.made, owner); // a frame or an envelope, signed by a key of its own
     const stored = { record: after.record, held: openRecord(after.record, nodeCrypto) };
@@ -79,6 +85,13 @@ function fault(taken: Taken, bench: Bench): string | undefined {
     if (claim && !isRetry(taken)) return "it claims to hold what is not stored";
   }
   return undefined;
+}
+
+/** The ticket of a device is nobody's business but the fleet's, and that knows half of it (P8). */
+const secrets = TICKETS.map(toHex);
+function tellsSecret(value: unknown): boolean {
+  const words = written(value);
+  return secrets.some((secret) => words.includes(secret));
 }
 
 /** The same bytes a second time may be older than what came since. */
@@ -96,6 +109,8 @@ test("I1: a few thousand steps of random lives: nothing falls, and the save come
           happens(bench, what);
         } catch (refusal) {
           if (!(refusal instanceof ProtocolError)) throw refusal; // bytes that did not prove themselves
+          if (tellsSecret([refusal.message, toHex(utf8(refusal.message))]))
+            throw new Error("an error tells a ticket");
         }
         for (const taken of bench.steps.slice(done)) {
           const wrong = fault(taken, bench);
@@ -104,6 +119,9 @@ test("I1: a few thousand steps of random lives: nothing falls, and the save come
           reached.add(standing(taken.after));
           if (taken.after.held.freed) reached.add("freed");
           if (taken.after.record.ldevid) reached.add("enrolled");
+          if (taken.after.record.base) reached.add("reenrolled");
+          if (taken.after.record.token) reached.add("token");
+          if (taken.after.probe) reached.add("probed");
           if (taken.after.held.advisories.freed) reached.add("removed");
           if (taken.after.held.ledger.set) reached.add("ledger");
           if (taken.after.held.trust.authority.value.version === 4) reached.add("rotated");
@@ -119,7 +137,8 @@ test("I1: a few thousand steps of random lives: nothing falls, and the save come
   expect(steps).toBeGreaterThan(3000);
   // It was a life, not a row of refusals.
   const seen = [...reached].sort().join(" ");
-  const lives = "ledger new time none observe rebooted removed restrict revoked rotated speaking";
+  const lives =
+    "ledger new time none observe probed rebooted reenrolled removed restrict revoked rotated speaking token";
   expect(seen).toBe(`enrolled freed isolate ${lives}`);
 });
 

@@ -84,7 +84,7 @@ test("born, enrolled, speaking, stopped, and again from what it stored", async (
   expect(stopped).toMatchObject({ exitCode: 0, signal: null });
   expect(stopped.stderr).toBe("device 1 runs from camera; stop with Ctrl-C\n");
   const words =
-    "connected to the lobby, for links of the Authority and the time; disconnected; connected; disconnected; connected; may speak";
+    "connected to the lobby, for links of the Authority and the time; disconnected; connected; disconnected; connected; contact is fresh; may speak";
   expect(stopped.stdout.split("\n").join("; ")).toContain(words);
 
   const [second, again] = [run("camera", "-j", "--heartbeat", "0"), birth("camera", "admin", "-j")];

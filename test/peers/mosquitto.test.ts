@@ -64,14 +64,14 @@ async function withKey(
 }
 
 async function withLdevid(aboard: Aboard): Promise<readonly string[]> {
-  const record = await aboard.store.load();
-  if (!record?.ldevid) throw new Error("it is enrolled");
-  return withKey(aboard, record.ldevid.chain, record.ldevid.key);
+  const { ldevid } = (await aboard.store.load())?.record ?? {};
+  if (!ldevid) throw new Error("it is enrolled");
+  return withKey(aboard, ldevid.chain, ldevid.key);
 }
 
 async function withIdevid(aboard: Aboard): Promise<readonly string[]> {
-  const record = await aboard.store.load();
-  return withKey(aboard, record?.idevid ?? [], "idevid");
+  const stored = await aboard.store.load();
+  return withKey(aboard, stored?.record.idevid ?? [], "idevid");
 }
 
 /** QoS 1, so that it ends well only when the gateway took the message. */
