@@ -4,7 +4,7 @@
  */
 import type { Standing } from "../fleet/link.js";
 import { utf8 } from "../protocol/bytes.js";
-import { EnrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
+import { EnrollRequest, ReenrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
 import { AuthorityRequest } from "../protocol/authority-links.js";
 import { LedgerRequest } from "../protocol/ledger-part.js";
 import { isQuarantined } from "../protocol/level.js";
@@ -69,6 +69,7 @@ function admitKnown(shown: Verified, standing: Standing): Admission {
   }
   // Before the dates: what a certificate lost by ending is less than what the fleet took away (P6).
   if (isQuarantined(standing.level)) return { role: "held", reason: "quarantined", number };
+  if (standing.suspected) return { role: "held", reason: "suspected", number }; // which of the two is it?
   if (profile === "idevid") {
     return { role: "pledge", reason: standing.enrolled ? "expired" : "not-enrolled", number };
   }
@@ -92,9 +93,9 @@ export function frameAllowed({ role, reason }: Admission, type: number): boolean
 
 const MESSAGES: Record<SessionRole, readonly number[]> = {
   lobby: [], // asks in frames alone
-  pledge: [EnrollRequest.type, ReturnRequest.type],
-  held: [SyncRequest.type, Receipt.type],
-  device: [SyncRequest.type, Receipt.type, RenewRequest.type],
+  pledge: [EnrollRequest.type, ReturnRequest.type, ReenrollRequest.type],
+  held: [SyncRequest.type, Receipt.type, ReenrollRequest.type],
+  device: [SyncRequest.type, Receipt.type, RenewRequest.type, ReenrollRequest.type],
   service: [],
 };
 

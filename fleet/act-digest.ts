@@ -8,8 +8,8 @@ import type { FleetView } from "./view.js";
 const SHORT_BYTES = 8;
 
 /**
- * SHA-256 over the act with its resolved set of devices and, for a release, what holds each of them: who
- * approves frees from what was seen, not from what came since. 32 bytes.
+ * SHA-256 over the act with its resolved set of devices and what it ends on each of them, such as what holds
+ * it: who approves frees from what was seen, not from what came since. 32 bytes.
  */
 export function actDigest(view: FleetView, act: Act, crypto: Crypto): Uint8Array {
   return crypto.sha256(utf8(JSON.stringify([act.kind, ...about(view, act), act.reason, act.numbers])));
@@ -25,7 +25,17 @@ function about(view: FleetView, act: Act): readonly unknown[] {
     case "hold":
       return [act.level];
     case "release":
-      return [act.level, act.numbers.map((number) => view.devices.get(number)?.directive?.version)];
+      return [
+        act.level,
+        act.numbers.map((number) => view.devices.get(number)?.directive?.version),
+        ...(act.freshness ? [act.freshness] : []),
+      ];
+    case "vouch":
+      return [act.numbers.map((number) => view.devices.get(number)?.suspectedAt)];
+    case "readmit":
+      return [act.numbers.map((number) => view.devices.get(number)?.certificates.at(-1)?.notAfter)];
+    case "ticket":
+      return [act.key];
     case "count":
       return [act.count];
     case "give":

@@ -5,7 +5,7 @@
 import { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
 import { Approval } from "../protocol/approval.js";
 import { Authority } from "../protocol/authority.js";
-import { EnrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
+import { EnrollRequest, ReenrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
 import { looksSigned, parseEnvelope } from "../protocol/cose.js";
 import { Directive } from "../protocol/directive.js";
 import { ProtocolError, type ProtocolErrorCode } from "../protocol/errors.js";
@@ -40,7 +40,14 @@ const PASSED_OVER: ItemOutcome = { result: "passed-over", answers: [] };
 
 const typesOf = (...messages: readonly { readonly type: number }[]): readonly number[] =>
   messages.map(({ type }) => type);
-const FROM_DEVICES = typesOf(EnrollRequest, RenewRequest, ReturnRequest, SyncRequest, Receipt);
+const FROM_DEVICES = typesOf(
+  EnrollRequest,
+  RenewRequest,
+  ReturnRequest,
+  ReenrollRequest,
+  SyncRequest,
+  Receipt,
+);
 const FROM_ROLES = typesOf(Directive, Release, AdvisoryList, AdvisoryRemoval, Approval, Transfer);
 
 /**

@@ -7,6 +7,7 @@ import type { SignedBy } from "../protocol/envelope.js";
 import { decodeCertificate, issueCertificate, newSerial } from "../protocol/x509/certificate.js";
 import { type CaPurpose, verifyTrust } from "../protocol/x509/trust.js";
 import { ALL_ROLES, CA_PURPOSES, caName, type CeremonyContext, issueCa, issueRoot } from "./ceremony.js";
+import { type FreshnessChanges, freshnessAfter } from "./ceremony-freshness.js";
 import { FleetError } from "./errors.js";
 
 export const TERM_KINDS = ["directive", "advisory", "ledger", "time"] as const;
@@ -27,6 +28,7 @@ export interface AuthorityChanges {
   readonly keep: KeptIssuers;
   /** Signs what the changes need of X.509. */
   readonly x509Root?: Signer;
+  readonly tables?: FreshnessChanges;
   /** `x509Root` takes the place of the roots there are, and certifies anew every CA that stays. */
   readonly replaceRoot: boolean;
 }
@@ -34,8 +36,10 @@ export interface AuthorityChanges {
 /** @throws FleetError "bad-request" for changes that give no Authority that could be used. */
 export function draftNext(trust: Trust, changes: AuthorityChanges, context: CeremonyContext): Authority {
   const { value: known, bytes } = trust.authority;
+  const { models: _listed, ...same } = known;
   const draft: Authority = {
-    ...known,
+    ...same,
+    ...freshnessAfter(known, changes.tables ?? {}),
     version: known.version + 1,
     roles: ALL_ROLES.map((role) => ({ role, ...(changes.roles[role] ?? keysOf(known, role)) })),
     terms: termsAfter(known, changes),

@@ -6,6 +6,7 @@ import { sealEnvelope, type SignedBy } from "../protocol/envelope.js";
 import { issueCertificate, newSerial } from "../protocol/x509/certificate.js";
 import { NEVER_EXPIRES_SECONDS } from "../protocol/x509/time.js";
 import type { CaPurpose } from "../protocol/x509/trust.js";
+import { type FreshnessChanges, freshnessAfter } from "./ceremony-freshness.js";
 import { CA_KEYS, type FleetKeys } from "./fleet-keys.js";
 
 /** `now`: Unix seconds. */
@@ -22,6 +23,8 @@ export interface Founding {
   readonly roles: Readonly<Record<Role, SignedBy>>;
   readonly x509Root: Signer;
   readonly cas: Readonly<Record<CaPurpose, PublicKey>>;
+  /** Other tables than the default. */
+  readonly tables?: FreshnessChanges;
 }
 
 export const ALL_ROLES = Object.keys(ROLES) as readonly Role[];
@@ -43,7 +46,7 @@ type CaKey = keyof typeof CA_NAMES;
 
 /** Makes the certificates; to be signed by the root keys that it names. */
 export function draftFounding(founding: Founding, context: CeremonyContext): Authority {
-  const { name, roles, x509Root, cas } = founding;
+  const { name, roles, x509Root, cas, tables = {} } = founding;
   return {
     version: 1,
     name,
@@ -54,7 +57,7 @@ export function draftFounding(founding: Founding, context: CeremonyContext): Aut
       purpose,
       certificate: issueCa(name, purpose, cas[purpose], x509Root, context),
     })),
-    freshness: FRESHNESS,
+    ...freshnessAfter({ freshness: FRESHNESS }, tables),
   };
 }
 

@@ -4,11 +4,15 @@ import type { ActName } from "../protocol/vector.js";
 import type { Act, FactOf } from "./events.js";
 import { type DeviceView, nextVersion } from "./view.js";
 
-/** What a directive is about, beside its level. `once`: one-shot acts to be done once more. */
+/**
+ * What a directive is about, beside its level. `once`: one-shot acts to be done once more.
+ * `lowestGeneration`: where that grows.
+ */
 interface Cause {
   readonly reason: string;
   readonly act?: string;
   readonly once?: Exclude<ActName, "wipe">;
+  readonly lowestGeneration?: number;
 }
 
 /** Alarms that one release can name; a device keeps no more. */
@@ -24,9 +28,9 @@ export function directiveFact(
   device: DeviceView,
   level: HoldLevel,
   term: number,
-  { reason, act, once }: Cause,
+  { reason, act, once, lowestGeneration = device.lowestGeneration }: Cause,
 ): FactOf<"directive-issued"> {
-  const { number, lowestGeneration, holds, freed, asked } = device;
+  const { number, holds, freed, asked } = device;
   const { wipe: _byRelease, ...counts } = asked;
   const left = freed && freed.version[0] !== term ? holdable(freed.level) : "none";
   return {
@@ -49,18 +53,26 @@ export function holdable(level: Level): HoldLevel {
   return level === "revoked" ? "isolate" : level;
 }
 
-/** What only the release role may sign: what lowers, what is final, what erases. */
-type ReleaseAct = Extract<Act, { readonly kind: "hold" | "release" | "count" }>;
+/** Carried out by a document of each of its devices: a directive, or a release. */
+export type DocumentAct = Extract<Act, { readonly kind: "hold" | "release" | "count" }>;
 
-/** What an act of that role leaves. A wipe neither lowers nor raises, so it leaves what stands. */
+export function isDocumentAct(act: Act): act is DocumentAct {
+  return act.kind === "hold" || act.kind === "release" || act.kind === "count";
+}
+
+/** What an act of the release role leaves. A wipe neither lowers nor raises, so it leaves what stands. */
 export function releaseFact(
   device: DeviceView,
-  act: ReleaseAct,
+  act: DocumentAct,
   id: string,
   term: number,
 ): FactOf<"release-issued"> {
   const { number, standing, alarms, asked, done } = device;
   const wiped = asked.wipe ?? 0;
+  // What an earlier release cleared is said again: the device may have missed that one (P2).
+  const cleared = device.release?.clearedAlarms ?? [];
+  const lifted = act.kind === "release" ? alarms.map((alarm) => alarm.id) : [];
+  const freshness = act.kind === "release" ? act.freshness : device.release?.freshness;
   return {
     type: "release-issued",
     number,
@@ -68,9 +80,9 @@ export function releaseFact(
     // Two acts may be in force at once, after a crash in between: whatever their order, revoked is final.
     level: standing === "revoked" || act.kind === "count" ? standing : act.level,
     reason: act.reason,
-    clearedAlarms:
-      act.kind === "release" ? alarms.slice(-MAX_CLEARED_ALARMS).map(({ id: alarm }) => alarm) : [],
+    clearedAlarms: [...cleared, ...lifted].slice(-MAX_CLEARED_ALARMS),
     wipe: act.kind === "count" ? onceMore(wiped, done.wipe) : wiped,
+    ...(freshness && { freshness }),
     act: id,
   };
 }

@@ -8,7 +8,7 @@ import { fromHex } from "../protocol/bytes.js";
 import type { Release } from "../protocol/release.js";
 import type { Voucher } from "../protocol/voucher.js";
 import { actDigest } from "./act-digest.js";
-import { releaseFact } from "./device-documents.js";
+import { isDocumentAct, releaseFact } from "./device-documents.js";
 import type { Context } from "./registry.js";
 import { inForce, isSignedElsewhere } from "./registry-acts.js";
 import { removalFact } from "./registry-advisories.js";
@@ -53,6 +53,7 @@ function documentsFor(view: FleetView, pending: ActView, context: Context): read
       const value = transferOf(transferFact(view, device, act, id, context), issuedAt);
       return [{ name: "voucher", value }];
     }
+    if (!isDocumentAct(act)) return [];
     const fact = releaseFact(device, act, id, context.terms.directive);
     return [{ name: "release", value: releaseOf(fact, issuedAt) }];
   });

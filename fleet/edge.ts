@@ -5,7 +5,14 @@
 import { type Trust, openDocument } from "../protocol/authority.js";
 import { BirthRecord } from "../protocol/birth.js";
 import { equalBytes } from "../protocol/bytes.js";
-import { EnrollRequest, keyProof, RenewRequest, ReturnRequest } from "../protocol/certify.js";
+import {
+  EnrollRequest,
+  keyProof,
+  ReenrollRequest,
+  RenewRequest,
+  ReturnRequest,
+  ticketProof,
+} from "../protocol/certify.js";
 import type { Crypto, PublicKey } from "../protocol/crypto.js";
 import { type EnvelopeParts, parseEnvelope } from "../protocol/cose.js";
 import { openEnvelope, reopenEnvelope } from "../protocol/envelope.js";
@@ -15,10 +22,11 @@ import type { HeldVector } from "../protocol/vector.js";
 import { NO_VERSION } from "../protocol/version.js";
 import { Voucher } from "../protocol/voucher.js";
 import { verifyChain } from "../protocol/x509/verify.js";
-import { type HeldFact, toBase64Url } from "./events.js";
+import { fromBase64Url, type HeldFact, type KeyFact, toBase64Url } from "./events.js";
 import type { CertifyRequest, ImportRequest } from "./registry-certify.js";
 import type { ReceiptRequest, SyncFacts } from "./registry-sync.js";
 import { keyFactOf, publicKeyOf } from "./sealing.js";
+import { openTokens, type TokenFacts } from "./sync-tokens.js";
 import type { DeviceView, FleetView } from "./view.js";
 
 /** `now`: fleet time, seconds. */
@@ -27,6 +35,10 @@ export interface EdgeContext {
   readonly trust: Trust;
   readonly crypto: Crypto;
   readonly now: number;
+  /** Seals sync tokens. */
+  readonly tokenSecret: Uint8Array;
+  /** What a verifier of evidence makes of a device that wants to come back; absent: there is none. */
+  readonly attest?: ((number: number) => boolean) | undefined;
 }
 
 /** The request, its nonce (for the reply) and, for a sync, the hashes that the device named. */
@@ -46,6 +58,8 @@ export function openDeviceRequest(bytes: Uint8Array, context: EdgeContext): Devi
       return openRenew(bytes, context);
     case ReturnRequest.type:
       return openReturn(bytes, context);
+    case ReenrollRequest.type:
+      return openReenroll(bytes, parts, context);
     case SyncRequest.type:
       return openSync(bytes, context);
     case Receipt.type: {
@@ -75,7 +89,7 @@ function openEnroll(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContex
   if (value.subject !== verdict.number) denied("the request names another number than its certificate");
   const known = context.view.devices.get(value.subject)?.birth;
   const birth = openBirth(value, context, known);
-  return { ...certifyRequest("enroll", value, context, birth), nonce: value.nonce };
+  return certifyRequest("enroll", value, verdict.publicKey, context, { birth, ...attested(value, context) });
 }
 
 /**
@@ -87,7 +101,7 @@ function openEnroll(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContex
  */
 export function openBirth(
   given: Pick<EnrollRequest, "idevid" | "voucher" | "record">,
-  { trust, crypto, now }: Omit<EdgeContext, "view">,
+  { trust, crypto, now }: Omit<EdgeContext, "view" | "tokenSecret">,
   known?: Pick<DeviceView["birth"], "voucher">,
 ): ImportRequest["birth"] {
   const { station, publicKey, number } = verifyChain(given.idevid, trust.certificates, now, crypto);
@@ -121,22 +135,46 @@ export function openBirth(
   };
 }
 
-/** Signed by the LDevID in date. */
+/** Signed by the LDevID: in date, or ended, which only proves whom to tell so. */
 function openRenew(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
-  const current = (device: DeviceView) =>
-    device.certificates.filter(({ notAfter }) => notAfter >= context.now).map(({ key }) => publicKeyOf(key));
-  const { value } = openFromDevice(RenewRequest, bytes, current, context);
-  return { ...certifyRequest("renew", value, context), nonce: value.nonce };
+  const ldevids = ({ key, certificates }: DeviceView) =>
+    certificates.length > 0 ? certificates.map((each) => each.key) : [key]; // it never had one: told so too
+  const { value, signer, device } = openFromDevice(RenewRequest, bytes, orSuperseded(ldevids), context);
+  const current = device.certificates.filter(({ notAfter }) => notAfter >= context.now);
+  const isCurrent = current.some(({ key }) => key.bytes === toBase64Url(signer.bytes));
+  return certifyRequest("renew", value, signer, context, isCurrent ? {} : { expired: true });
 }
 
-/** Signed by the IDevID key: an LDevID that ended proves nothing any more. */
+/** Signed by the base key, the IDevID's at first: an LDevID that ended proves nothing any more. */
 function openReturn(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
-  const { value } = openFromDevice(ReturnRequest, bytes, (device) => [publicKeyOf(device.key)], context);
-  return { ...certifyRequest("return", value, context), nonce: value.nonce };
+  const base = orSuperseded((device) => [device.key]);
+  const { value, signer } = openFromDevice(ReturnRequest, bytes, base, context);
+  return certifyRequest("return", value, signer, context, attested(value, context));
+}
+
+/** Signed by the key that it names. Who holds the ticket has signed for just that key, number and nonce. */
+function openReenroll(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContext): DeviceRequest {
+  const { view, trust, crypto } = context;
+  const claimed = ReenrollRequest.decode(parts.payload);
+  const device = view.devices.get(claimed.subject) ?? denied("the fleet does not know this number");
+  const { value } = openEnvelope(ReenrollRequest, bytes, [claimed.publicKey], trust.fleetId, crypto);
+  const { subject: number, nonce, publicKey } = value;
+  const proof = ticketProof(trust.fleetId, number, nonce, publicKey);
+  const ticket = device.ticket?.key;
+  const isProven =
+    ticket !== undefined &&
+    crypto.verify({ algorithm: "Ed25519", bytes: fromBase64Url(ticket) }, proof, value.ticket);
+  const asked = certifyFacts("reenroll", value, publicKey);
+  return { request: isProven ? { ...asked, ticket } : asked, nonce };
 }
 
 function openSync(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
-  const { value, signer } = openFromDevice(SyncRequest, bytes, operationalKeys, context);
+  const { value, signer, device } = openFromDevice(
+    SyncRequest,
+    bytes,
+    orSuperseded(operationalKeys),
+    context,
+  );
   const request: SyncFacts = {
     type: "sync",
     number: value.subject,
@@ -145,49 +183,71 @@ function openSync(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
     held: heldFact(value.holds),
     alarms: value.alarms ?? [],
     time: value.time ?? 0,
+    ...tokenFacts(value, device, context),
   };
   return { request, nonce: value.nonce, sync: value };
 }
 
-/** Sync and receipts count from any key of the device: a held device may have nothing but its IDevID. */
-function operationalKeys(device: DeviceView): readonly PublicKey[] {
-  return [device.key, ...device.certificates.map(({ key }) => key)].map(publicKeyOf);
+function tokenFacts(
+  sync: SyncRequest,
+  device: DeviceView,
+  { trust, crypto, tokenSecret: secret }: EdgeContext,
+): TokenFacts {
+  return openTokens({ secret, fleetId: trust.fleetId, crypto }, device, sync);
+}
+
+/** Sync and receipts count from any key of the device: a held device may have nothing but its base key. */
+function operationalKeys({ key, certificates }: DeviceView): readonly KeyFact[] {
+  return [key, ...certificates.map((each) => each.key)];
+}
+
+/** Those too that a re-enrollment replaced: `decide` refuses whoever has signed with them, and tells why. */
+function orSuperseded(keysOf: (device: DeviceView) => readonly KeyFact[]): typeof keysOf {
+  return (device) => [...keysOf(device), ...(device.superseded ?? [])];
 }
 
 /** Opens a message with keys of the device that its payload names. */
 function openFromDevice<T extends { readonly subject: number }>(
   message: Parameters<typeof openEnvelope<T>>[0],
   bytes: Uint8Array,
-  keysOf: (device: DeviceView) => readonly PublicKey[],
+  keysOf: (device: DeviceView) => readonly KeyFact[],
   { view, trust, crypto }: EdgeContext,
-): { value: T; signer: PublicKey } {
+): { value: T; signer: PublicKey; device: DeviceView } {
   const { subject } = message.decode(parseEnvelope(bytes).payload);
   const device = view.devices.get(subject);
   if (!device) denied("the fleet does not know this number");
-  const { value, signers } = openEnvelope(message, bytes, keysOf(device), trust.fleetId, crypto);
+  const keys = keysOf(device).map(publicKeyOf);
+  const { value, signers } = openEnvelope(message, bytes, keys, trust.fleetId, crypto);
   const [signer] = signers;
   if (!signer) throw new Error("an envelope that was opened was signed");
-  return { value, signer };
+  return { value, signer, device };
 }
 
 function certifyRequest(
-  via: CertifyRequest["via"],
+  via: "enroll" | "renew" | "return",
   value: RenewRequest,
+  signer: PublicKey,
   { trust, crypto }: EdgeContext,
-  birth?: ImportRequest["birth"],
-): { request: CertifyRequest } {
+  more: Pick<CertifyRequest, "birth" | "expired" | "attested">,
+): DeviceRequest {
   const { subject: number, nonce, publicKey, proof } = value;
   if (!crypto.verify(publicKey, keyProof(trust.fleetId, number, nonce, publicKey), proof)) {
     denied("the new key did not sign: it may not be held by this device");
   }
-  const request = {
-    type: "certify",
-    via,
-    number,
-    nonce: toBase64Url(nonce),
-    newKey: keyFactOf(publicKey),
-  } as const;
-  return { request: birth ? { ...request, birth } : request };
+  return { request: { ...certifyFacts(via, value, signer), ...more }, nonce };
+}
+
+function certifyFacts(
+  via: CertifyRequest["via"],
+  { subject: number, nonce, publicKey }: Pick<RenewRequest, "subject" | "nonce" | "publicKey">,
+  signer: PublicKey,
+): CertifyRequest {
+  const [newKey, key] = [keyFactOf(publicKey), toBase64Url(signer.bytes)];
+  return { type: "certify", via, number, nonce: toBase64Url(nonce), newKey, key };
+}
+
+function attested({ subject }: RenewRequest, { attest }: EdgeContext): Pick<CertifyRequest, "attested"> {
+  return attest ? { attested: attest(subject) } : {};
 }
 
 function heldFact(holds: HeldVector): HeldFact {

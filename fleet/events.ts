@@ -2,6 +2,7 @@
  * What happened in a fleet: the facts that its log holds, and from which every table is rebuilt.
  * Plain JSON: bytes stand as base64url text, times as Unix seconds of fleet time.
  */
+import type { FreshnessRules } from "../protocol/authority.js";
 import type { HoldLevel, Level } from "../protocol/level.js";
 import type { ActName, ActsDone } from "../protocol/vector.js";
 import type { Version } from "../protocol/version.js";
@@ -42,7 +43,15 @@ export interface AdvisoryFact {
  * it was asked for, or would free.
  */
 export type Act = { readonly numbers: readonly number[]; readonly reason: string } & (
-  | { readonly kind: "hold" | "release"; readonly level: Level }
+  | { readonly kind: "hold"; readonly level: Level }
+  /** `freshness`: a table of its own, until its next release; absent: that of its model. */
+  | { readonly kind: "release"; readonly level: Level; readonly freshness?: FreshnessRules }
+  /** Two seemed to hold the same keys, and the operator says that there is one. */
+  | { readonly kind: "vouch" }
+  /** A device that came back may have its LDevID. */
+  | { readonly kind: "readmit" }
+  /** One device may replace its keys. `key`: Ed25519, of the ticket. */
+  | { readonly kind: "ticket"; readonly key: Base64Url }
   /** Once more: a new key, a restart, a proof of what runs, a wipe. */
   | { readonly kind: "count"; readonly count: ActName }
   | { readonly kind: "advise"; readonly level: HoldLevel; readonly match: string }
@@ -111,7 +120,7 @@ export type Fact =
       readonly type: "certificate-issued";
       readonly number: number;
       readonly generation: number;
-      readonly via: "enroll" | "renew" | "return";
+      readonly via: "enroll" | "renew" | "return" | "reenroll";
       readonly key: KeyFact;
       readonly nonce: Base64Url;
       readonly notBefore: number;
@@ -137,6 +146,7 @@ export type Fact =
       readonly clearedAlarms: readonly number[];
       /** 0: none. */
       readonly wipe: number;
+      readonly freshness?: FreshnessRules;
       readonly act?: string;
     }
   /** The whole list, ascending by id. */
@@ -170,6 +180,11 @@ export type Fact =
       readonly required: Omit<HeldFact, "done">;
       /** One-shot acts that it has given a receipt for. */
       readonly done: ActsDone;
+      /** For the next sync; and `n` of the one that this sync showed, 0: none. */
+      readonly token: { readonly n: number; readonly after: number };
+      readonly shown: number;
+      /** The token that was shown is newer than this log knows: it was restored from a backup. */
+      readonly restored?: true;
       /** What the device signed that it holds, and the newest signed time that it knew. */
       readonly held: HeldFact;
       readonly time: number;
@@ -180,6 +195,35 @@ export type Fact =
       readonly number: number;
       readonly counter: number;
       readonly held: HeldFact;
+    }
+  /**
+   * Signed after `newest` had been shown by somebody: a sync that shows an older token, or none (0). Two hold
+   * these keys, or one of them an older image.
+   */
+  | {
+      readonly type: "clone-suspected";
+      readonly number: number;
+      readonly shown: number;
+      readonly newest: number;
+    }
+  /** Suspicion ends: tokens begin anew with the next sync. */
+  | { readonly type: "device-vouched"; readonly number: number; readonly act: string }
+  /** It came back after its LDevID ended, and an operator has to agree; asked for once. */
+  | { readonly type: "return-requested"; readonly number: number }
+  | { readonly type: "return-approved"; readonly number: number; readonly act: string }
+  | {
+      readonly type: "ticket-issued";
+      readonly number: number;
+      readonly key: Base64Url;
+      readonly expiresAt: number;
+      readonly act: string;
+    }
+  /** By the ticket of this act: `key` takes the place of every key of before. */
+  | {
+      readonly type: "device-reenrolled";
+      readonly number: number;
+      readonly key: KeyFact;
+      readonly act: string;
     }
   | { readonly type: "alarm-reported"; readonly number: number; readonly id: number; readonly kind: string }
   | {

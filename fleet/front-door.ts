@@ -9,14 +9,15 @@ import { higherLevel, type Level } from "../protocol/level.js";
 import { Time, TimeRequest } from "../protocol/time.js";
 import type { Version } from "../protocol/version.js";
 import { type DeviceRequest, openDeviceRequest } from "./edge.js";
-import { type FleetEvent, fromBase64Url } from "./events.js";
+import { type FleetEvent, fromBase64Url, toBase64Url } from "./events.js";
 import { issuerOf } from "./issuers.js";
 import { ledgerAnswer, pushedParts } from "./ledger-parts.js";
 import type { FleetChange, FleetLink, Standing } from "./link.js";
 import { authorityReply, certificateReply, protocolErrorReply, refusalReply, syncReply } from "./replies.js";
 import { keyFactOf } from "./sealing.js";
 import type { FleetService } from "./service.js";
-import { type FleetView, numbersOfHardware } from "./view.js";
+import { probeFor } from "./sync-tokens.js";
+import { type DeviceView, type FleetView, numbersOfHardware } from "./view.js";
 
 /** Gateways, stations and services count from here, so that devices can count from 1 without gaps. */
 const FIRST_HOLDER_NUMBER = 0xf000_0000;
@@ -66,7 +67,8 @@ export async function answerDevice(
   let opened: DeviceRequest;
   try {
     const { view, trust } = service;
-    opened = openDeviceRequest(message, { view, trust, crypto, now: service.now() });
+    const { tokenSecret, attest } = service.options;
+    opened = openDeviceRequest(message, { view, trust, crypto, now: service.now(), tokenSecret, attest });
   } catch (error) {
     if (error instanceof ProtocolError) return [protocolErrorReply(error)];
     throw error;
@@ -79,11 +81,20 @@ export async function answerDevice(
   const { view, trust } = service;
   const device = view.devices.get(request.number);
   if (!device || !nonce) return [];
-  if (sync) return [syncReply(view, device, sync, trust, crypto, service.renew)];
-  if (device.certificates.at(-1)?.nonce !== (request.type === "certify" ? request.nonce : undefined)) {
+  if (sync) {
+    const probe = device.lease?.nonce === toBase64Url(nonce) ? undefined : probeOf(service, device);
+    return [syncReply(view, device, sync, trust, crypto, service.renew, probe)];
+  }
+  if (device.certificates.at(-1)?.nonce !== toBase64Url(nonce)) {
     return [refusalReply({ code: "held", text: `held at ${device.level}: sync instead` }, nonce)];
   }
   return [certificateReply(view, device, nonce, trust, crypto, service.renew)];
+}
+
+/** For a device whose sync was answered without a lease: it may have been signed long ago. */
+function probeOf({ options, trust }: FleetService, device: DeviceView): Uint8Array {
+  const { tokenSecret: secret, crypto } = options;
+  return probeFor({ secret, fleetId: trust.fleetId, crypto }, device, device.tokens.shown);
 }
 
 /** A certificate for a program of the fleet's own that listens on the bus. @returns DER, leaf first. */
@@ -113,9 +124,10 @@ export function certifyHolder(
 function standingOfNumber(service: FleetService, number: number): Standing | undefined {
   const device = service.view.devices.get(number);
   if (!device) return undefined;
-  const { level, lowestGeneration, certificates, transferred } = device;
+  const { level, lowestGeneration, certificates, transferred, suspectedAt } = device;
   const seen = transferred ? higherLevel<Level>(level, "isolate") : level; // here it gets nothing any more
-  return { level: seen, lowestGeneration, enrolled: certificates.length > 0 };
+  const [enrolled, suspected] = [certificates.length > 0, suspectedAt !== undefined];
+  return { level: seen, lowestGeneration, enrolled, suspected };
 }
 
 /** @param before - the Beacon that stood before this event. */
@@ -123,6 +135,9 @@ function changesOf(event: FleetEvent, view: FleetView, before: Version | undefin
   switch (event.type) {
     case "device-imported":
     case "certificate-issued":
+    case "clone-suspected":
+    case "device-vouched":
+    case "device-reenrolled":
       return [{ type: "standing", number: event.number }];
     case "device-transferred":
       return numbersOfHardware(view, event.number).map((number) => ({ type: "standing", number }));

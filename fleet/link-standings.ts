@@ -20,11 +20,12 @@ export const STANDING_BYTES = 9;
 
 /** The word of a number that the fleet does not know. */
 export const UNKNOWN = 0;
+const SUSPECTED = 1 << 5;
 const KNOWN = 1 << 4;
 const ENROLLED = 1 << 3;
 const LEVEL_BITS = 0b111;
 /** The lowest generation, 32 bits, stands above the flags. */
-const GENERATION = 1 << 5;
+const GENERATION = 1 << 6;
 const WORD_END = 2 ** 32 * GENERATION;
 
 const LEVEL_WORDS = new Map(
@@ -33,7 +34,8 @@ const LEVEL_WORDS = new Map(
 
 export function standingWord(standing: Standing | undefined): number {
   if (!standing) return UNKNOWN;
-  const flags = KNOWN | (standing.enrolled ? ENROLLED : 0) | LEVELS[standing.level];
+  const { enrolled, suspected, level } = standing;
+  const flags = KNOWN | (enrolled ? ENROLLED : 0) | (suspected ? SUSPECTED : 0) | LEVELS[level];
   return standing.lowestGeneration * GENERATION + flags;
 }
 
@@ -44,7 +46,8 @@ export function standingOf(word: number): Standing | undefined {
   const level = LEVEL_WORDS.get(flags & LEVEL_BITS);
   if (!level || !(flags & KNOWN) || word >= WORD_END) throw new ProtocolError("out-of-range", "no standing");
   const lowestGeneration = Math.floor(word / GENERATION);
-  return { level, lowestGeneration, enrolled: (flags & ENROLLED) !== 0 };
+  const [enrolled, suspected] = [(flags & ENROLLED) !== 0, (flags & SUSPECTED) !== 0];
+  return { level, lowestGeneration, enrolled, suspected };
 }
 
 export function encodeStandings(records: readonly StandingRecord[]): Uint8Array {

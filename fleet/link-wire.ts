@@ -43,7 +43,7 @@ export type FrameQuestion = keyof typeof FRAME_QUESTIONS;
 export type FailureCode = keyof typeof FAILURES;
 
 /** Both sides must speak the same one: they come from one build. */
-const LINK_VERSION = 1;
+const LINK_VERSION = 2;
 const MAX_FAILURE_BYTES = 512;
 const MAX_HOSTS = 16;
 const MAX_HOST_BYTES = 253;

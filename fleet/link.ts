@@ -13,6 +13,8 @@ export interface Standing {
   readonly lowestGeneration: number;
   /** An LDevID was issued to it at some time. */
   readonly enrolled: boolean;
+  /** Two seem to hold its keys: it may sync and re-enroll, no more. */
+  readonly suspected: boolean;
 }
 
 export type FleetChange =

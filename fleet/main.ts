@@ -10,6 +10,7 @@ import { linkPath, type LinkServer, serveLink } from "./adapters/link-server.js"
 import { LmdbEventLog } from "./adapters/lmdb-event-log.js";
 import { removeServerFile, writeServerFile } from "./adapters/server-file.js";
 import { openTokens } from "./adapters/token-folder.js";
+import { keepTokenSecret, readTokenSecret } from "./adapters/token-secret.js";
 import { type ApiOptions, createApi } from "./api/app.js";
 import type { Tokens } from "./api/auth.js";
 import { serveHttp } from "./api/serve.js";
@@ -22,6 +23,8 @@ import { linkSource } from "./link-feed.js";
 import { DEFAULT_POLICY, type FleetPolicy } from "./policy.js";
 import type { EventLog } from "./ports.js";
 import { FleetService } from "./service.js";
+import { TOKEN_SECRET_BYTES } from "./sync-tokens.js";
+import type { FleetView } from "./view.js";
 
 export interface OpenFleetOptions {
   /**
@@ -63,8 +66,11 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
     const keys = await loadFleetKeys(keyFolder, crypto, entropy, founded);
     const staged = stagedKeys(keyFolder, crypto);
     const tokens = await openTokens(join(folder, "tokens"), crypto, entropy);
-    const parts = { log, keys, staged, founding, crypto, entropy, clock, policy, name };
+    const kept = await readTokenSecret(keyFolder);
+    const tokenSecret = kept ?? entropy(TOKEN_SECRET_BYTES);
+    const parts = { log, keys, staged, founding, tokenSecret, crypto, entropy, clock, policy, name };
     const service = await FleetService.open(parts);
+    if (!kept) await keepTokenSecret(keyFolder, tokenSecret, hasShownTokens(service.view));
     if (founding) await removeFounding(folder);
     const close = async () => {
       await service.close();
@@ -137,6 +143,10 @@ export async function serveApi(
  */
 export function serveGateways(fleet: Fleet, report: (problem: string) => void): Promise<LinkServer> {
   return serveLink(linkSource(fleet.service, fleet.link), linkPath(fleet.folder), report);
+}
+
+function hasShownTokens({ devices }: FleetView): boolean {
+  return [...devices.values()].some(({ tokens }) => tokens.shown > 0);
 }
 
 async function hasRecords(log: EventLog): Promise<boolean> {

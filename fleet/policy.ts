@@ -7,6 +7,13 @@ export interface FleetPolicy {
   readonly syncEverySeconds: number;
   /** What happens to a device whose birth was not imported: its record alone counts, or it waits. */
   readonly unknownDevices: "accept" | "wait";
+  /**
+   * A device that comes back after its LDevID ended: gets a new one; has to be attested first, and an operator
+   * is asked where it is not; or an operator is asked in any case.
+   */
+  readonly returns: "accept" | "attest" | "ask";
+  /** How long a ticket for a re-enrollment is good. */
+  readonly ticketSeconds: number;
   /** Raising more devices than this at once needs a second person. */
   readonly massActDevices: number;
   /** How long a request waits for its second person. */
@@ -20,9 +27,14 @@ export const DEFAULT_POLICY: FleetPolicy = {
   leaseSeconds: 7 * DAY,
   syncEverySeconds: DAY,
   unknownDevices: "wait",
+  returns: "accept",
+  ticketSeconds: 7 * DAY,
   massActDevices: 10,
   approvalSeconds: DAY,
 };
 
 /** Certificates begin this much before they are issued, for machines whose clock is a little behind. */
 export const BACKDATE_SECONDS = 300;
+
+/** Of one freshness table: as many as a release or an Authority has room for. */
+export const MAX_FRESHNESS_RULES = 4;

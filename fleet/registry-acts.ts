@@ -5,9 +5,10 @@
  */
 import { approvalDigest } from "./act-digest.js";
 import type { Act, Fact } from "./events.js";
-import type { FleetPolicy } from "./policy.js";
+import { type FleetPolicy, MAX_FRESHNESS_RULES } from "./policy.js";
 import { accept, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
+import { isAccess, isTicketKey, problemWithAccess } from "./registry-access.js";
 import { resolveRule } from "./registry-advisories.js";
 import { problemWithGiving } from "./registry-transfer.js";
 import { type ActView, type FleetView, numbersOfHardware } from "./view.js";
@@ -39,6 +40,9 @@ export function needsRelease(act: Act): boolean {
       return act.count === "wipe";
     case "advise":
     case "give": // takes the key of its own role
+    case "vouch":
+    case "readmit":
+    case "ticket":
       return false;
     case "release":
     case "unadvise":
@@ -56,6 +60,7 @@ export function isSignedElsewhere(
 
 /** Which acts need the quorum. */
 function needsApproval(act: Act, policy: FleetPolicy): boolean {
+  if (isAccess(act)) return true; // lets a device do what it may not do by itself
   return needsRelease(act) || act.kind === "give" || act.numbers.length > policy.massActDevices;
 }
 
@@ -65,16 +70,17 @@ export function decideAct(view: FleetView, { id, act: asked }: ActRequest, conte
   if (unknown !== undefined) return refuse("not-found", `there is no device ${unknown}; nothing was changed`);
   const problem = problemWith(asked) ?? (view.acts.has(id) ? "this request id was used before" : undefined);
   if (problem) return refuse("bad-request", problem);
+  const isAlone = asked.kind === "give" || isAccess(asked); // about a number's voucher, or its keys
   const resolved = isRule(asked)
     ? resolveRule(view, asked, context)
-    : { act: asked.kind === "give" ? asked : withWholeHardware(view, asked) };
+    : { act: isAlone ? asked : withWholeHardware(view, asked) };
   if (!("act" in resolved)) return resolved;
   const { act } = resolved;
   const gone = revokedAmong(view, act);
   if (gone !== undefined)
     return refuse("conflict", `device ${gone} is revoked for good; nothing was changed`);
-  const notToGive = act.kind === "give" ? problemWithGiving(view, act) : undefined;
-  if (notToGive) return refuse("conflict", notToGive);
+  const notNow = problemNow(view, act);
+  if (notNow) return refuse("conflict", notNow);
   const fact: Fact = { type: "act-requested", id, act };
   return accept(
     `act/${id}`,
@@ -86,6 +92,12 @@ export function decideAct(view: FleetView, { id, act: asked }: ActRequest, conte
 function withWholeHardware(view: FleetView, act: Act): Act {
   const all = act.numbers.flatMap((number) => numbersOfHardware(view, number));
   return { ...act, numbers: [...new Set(all)].sort((a, b) => a - b) };
+}
+
+/** What stands in the way of an act that takes a device as it is at this moment. */
+function problemNow(view: FleetView, act: Act): string | undefined {
+  if (act.kind === "give") return problemWithGiving(view, act);
+  return isAccess(act) ? problemWithAccess(view, act) : undefined;
 }
 
 /** Rules leave revoked devices where they are; all other acts are about these very devices. */
@@ -107,6 +119,9 @@ function problemWith(act: Act): string | undefined {
   if (numbers.length > 0 && isRule(act)) return "a rule says which devices are meant: name none";
   if (numbers.length > 1 && kind === "give")
     return "devices are given one by one: each has a voucher of its own";
+  if (numbers.length > 1 && kind === "ticket") return "a ticket is for one device: ask for each by itself";
+  if (kind === "ticket" && !isTicketKey(act.key))
+    return "the key of a ticket is an Ed25519 public key, 32 bytes";
   if (numbers.length > MAX_ACT_DEVICES) return `at most ${MAX_ACT_DEVICES} devices in one act`;
   if (new Set(numbers).size !== numbers.length) return "a device is named twice";
   if (reason.trim() === "") return "give a reason: it is part of the record";
@@ -119,6 +134,8 @@ function problemWith(act: Act): string | undefined {
     return "an advisory raises: choose observe, restrict or isolate";
   if (kind === "release" && act.level === "revoked")
     return "a release lowers: choose none, observe, restrict or isolate";
+  if (kind === "release" && (act.freshness?.length ?? 0) > MAX_FRESHNESS_RULES)
+    return `a freshness table has at most ${MAX_FRESHNESS_RULES} rules`;
   return undefined;
 }
 
@@ -146,7 +163,7 @@ export function problemWithApproval(view: FleetView, act: ActView, { now }: Cont
   if (now > expiresAt) return `request ${id} ran out; ask for it again`;
   const gone = revokedAmong(view, act.act);
   if (gone !== undefined) return `device ${gone} was revoked for good meanwhile; ask again without it`;
-  return act.act.kind === "give" ? problemWithGiving(view, act.act) : undefined;
+  return problemNow(view, act.act);
 }
 
 export function inForce(act: ActView): boolean {

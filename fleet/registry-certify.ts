@@ -6,6 +6,8 @@ import type { Base64Url, Fact, FactOf, KeyFact } from "./events.js";
 import { BACKDATE_SECONDS } from "./policy.js";
 import { accept, deviceSubject, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
+import { isSuperseded, newKeys, SUPERSEDED } from "./registry-reenroll.js";
+import { decideReturn } from "./registry-return.js";
 import { type DeviceView, type FleetView, nextVersion } from "./view.js";
 import { importedDevice } from "./view-device.js";
 
@@ -18,12 +20,20 @@ export interface ImportRequest {
 /** A request for an LDevID that was verified: the key that signed it, and the proof of the new key. */
 export interface CertifyRequest {
   readonly type: "certify";
-  readonly via: "enroll" | "renew" | "return";
+  readonly via: FactOf<"certificate-issued">["via"];
   readonly number: number;
   readonly nonce: Base64Url;
   readonly newKey: KeyFact;
+  /** The key that signed it. */
+  readonly key: Base64Url;
   /** Only with `enroll`: the birth that the device carried with it. */
   readonly birth?: ImportRequest["birth"];
+  /** Only with `renew`: the LDevID that signed it has ended. */
+  readonly expired?: true;
+  /** Only with `reenroll`: the key of a ticket that signed too; absent: none that is known. */
+  readonly ticket?: Base64Url;
+  /** What a verifier made of its evidence; absent: nobody looked. */
+  readonly attested?: boolean;
 }
 
 /** Seconds after which a device that is not known yet should ask again. */
@@ -88,17 +98,37 @@ function inheritedLevel(view: FleetView, born: DeviceView): Level {
 export function decideCertify(view: FleetView, request: CertifyRequest, context: Context): Decision {
   const device = view.devices.get(request.number);
   if (!device) return decideUnknown(view, request, context);
+  if (isSuperseded(device, request.key)) return refuse("superseded", SUPERSEDED);
   if (device.level === "revoked") return refuse("revoked", "this device was revoked for good");
   if (device.transferred) return refuse("denied", "given to another owner: it needs that owner's papers");
   if (isQuarantined(device.level)) return refuse("held", `held at ${device.level}: sync instead`);
+  if (request.via === "reenroll" && !isReenrolled(device, request))
+    return decideReenroll(device, request, context);
+  if (device.suspectedAt !== undefined)
+    return refuse("suspected", "two seem to hold these keys: an operator has to look; sync meanwhile");
   if (request.birth && !sameDevice(device, request.birth)) {
     return refuse("denied", "number, hardware or key differ from the birth record that was imported");
   }
-  if (request.via !== "enroll" && device.certificates.length === 0) return refuse("denied", "enroll first");
+  if (request.via !== "enroll" && device.certificates.length === 0)
+    return refuse("not-enrolled", "this device never had an LDevID: enroll first");
+  if (request.expired) return refuse("expired", "this LDevID has ended: come back with a return");
+  return decideCertificate(device, request, context);
+}
+
+function decideReenroll(device: DeviceView, request: CertifyRequest, context: Context): Decision {
+  const change = newKeys(device, request, context);
+  if ("code" in change) return refuse(change.code, change.text);
+  const certificate = certificateFact(request, change.generation, context);
+  return accept(deviceSubject(device.number), ...change.facts, certificate);
+}
+
+function decideCertificate(device: DeviceView, request: CertifyRequest, context: Context): Decision {
   const subject = deviceSubject(device.number);
-  return isRetry(device, request, context)
-    ? accept(subject)
-    : accept(subject, certificateFact(request, device.lowestGeneration, context));
+  if (isRetry(device, request, context)) return accept(subject);
+  if (isOld(device, request))
+    return refuse("denied", "answered before, and a later request since: somebody repeats an old one");
+  const certificate = certificateFact(request, device.lowestGeneration, context);
+  return decideReturn(device, request, context) ?? accept(subject, certificate);
 }
 
 /**
@@ -108,6 +138,19 @@ export function decideCertify(view: FleetView, request: CertifyRequest, context:
 function isRetry(device: DeviceView, { nonce, newKey }: CertifyRequest, { now }: Context): boolean {
   const last = device.certificates.at(-1);
   return last?.nonce === nonce && last.key.bytes === newKey.bytes && last.notAfter >= now;
+}
+
+/** Whoever repeats one that was carried through could else have keys certified that the device has given up. */
+function isOld({ answered, certificates }: DeviceView, { nonce }: CertifyRequest): boolean {
+  return answered.includes(nonce) && certificates.at(-1)?.nonce !== nonce;
+}
+
+/**
+ * This very request was carried out: the base key repeats it, which takes no ticket. If that comes so late that
+ * its LDevID has ended, it is a return like any other.
+ */
+function isReenrolled({ key, certificates }: DeviceView, { nonce, newKey }: CertifyRequest): boolean {
+  return key.bytes === newKey.bytes && certificates.at(-1)?.nonce === nonce;
 }
 
 /** A birth that was never imported: its signed record is as good as the batch, if the policy says so. */
@@ -135,6 +178,7 @@ function certificateFact(request: CertifyRequest, generation: number, { now, pol
   };
 }
 
+/** By the key that it was born with: a re-enrollment leaves its IDevID as it is. */
 function sameDevice(device: DeviceView, birth: ImportRequest["birth"]): boolean {
-  return device.hardwareId === birth.hardwareId && device.key.bytes === birth.key.bytes;
+  return device.hardwareId === birth.hardwareId && device.birth.key.bytes === birth.key.bytes;
 }

@@ -5,6 +5,7 @@
  */
 import type { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
 import type { Approval } from "../protocol/approval.js";
+import type { FreshnessRules } from "../protocol/authority.js";
 import { equalBytes, toHex } from "../protocol/bytes.js";
 import { parseEnvelope } from "../protocol/cose.js";
 import type { Directive } from "../protocol/directive.js";
@@ -13,11 +14,11 @@ import type { Release } from "../protocol/release.js";
 import { compareVersions, NO_VERSION, type Version } from "../protocol/version.js";
 import type { Voucher } from "../protocol/voucher.js";
 import { actDigest } from "./act-digest.js";
-import { releaseFact } from "./device-documents.js";
+import { isDocumentAct, releaseFact } from "./device-documents.js";
 import { type Base64Url, type DecidedFact, fromBase64Url } from "./events.js";
 import { accept, deviceSubject, FLEET_SUBJECT, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
-import { inForce, isRule, isSignedElsewhere, needsRelease, problemWithApproval } from "./registry-acts.js";
+import { inForce, isSignedElsewhere, needsRelease, problemWithApproval } from "./registry-acts.js";
 import { decideLink } from "./registry-transfer.js";
 import { advisoryFactOf, directiveFactOf, releaseFactOf } from "./statements.js";
 import { type ActView, type DeviceView, directiveVersion, type FleetView, releaseVersion } from "./view.js";
@@ -89,10 +90,18 @@ function releaseFor(view: FleetView, device: DeviceView, value: Release, context
 function asksFor(pending: ActView, device: DeviceView, value: Release, { now, terms }: Context): boolean {
   const { act, done, finished, expiresAt = now } = pending;
   if (finished || (!inForce(pending) && now > expiresAt)) return false;
-  if (!needsRelease(act) || isRule(act) || act.kind === "give") return false;
+  if (!needsRelease(act) || !isDocumentAct(act)) return false;
   if (!act.numbers.includes(device.number) || done.has(device.number)) return false;
-  const { level, wipe } = releaseFact(device, act, pending.id, terms.directive);
+  const { level, wipe, freshness } = releaseFact(device, act, pending.id, terms.directive);
+  if (!sameTable(freshness, value.freshness)) return false;
   return level === value.level && wipe === (value.wipe ?? 0);
+}
+
+function sameTable(a: FreshnessRules | undefined, b: FreshnessRules | undefined): boolean {
+  if (!a || !b) return a === b;
+  const same = (rule: FreshnessRules[number], i: number) =>
+    rule.level === b[i]?.level && rule.afterSeconds === b[i].afterSeconds;
+  return a.length === b.length && a.every(same);
 }
 
 function decideRules(

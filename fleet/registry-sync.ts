@@ -6,11 +6,13 @@ import type { Base64Url, Fact, FactOf, HeldFact } from "./events.js";
 import { doneSince, mostDone } from "./held.js";
 import { accept, deviceSubject, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
+import { isSuperseded, SUPERSEDED } from "./registry-reenroll.js";
+import { judgeToken, nextToken, provesTwo, type TokenFacts } from "./sync-tokens.js";
 import { type DeviceView, type FleetView, inTerm, numbersOfHardware } from "./view.js";
 import { applyToDevice } from "./view-device.js";
 
 /** A verified sync request. `key`: the key that signed it. */
-export interface SyncFacts {
+export interface SyncFacts extends TokenFacts {
   readonly type: "sync";
   readonly number: number;
   readonly nonce: Base64Url;
@@ -36,11 +38,15 @@ const OTHER_ALARM_LEVEL: HoldLevel = "isolate";
 export function decideSync(view: FleetView, sync: SyncFacts, context: Context): Decision {
   const known = view.devices.get(sync.number);
   if (!known) return refuse("denied", "the fleet does not know this number");
+  if (isSuperseded(known, sync.key)) return refuse("superseded", SUPERSEDED);
   const subject = deviceSubject(sync.number);
   if (known.level === "revoked") return accept(subject, ...revokedAgain(known, context)); // gets no lease
   if (known.transferred) return accept(subject); // another owner's, which it may not know yet
   const { policy, now } = context;
   const facts = [...alarmFacts(view, known, sync, context), ...renewedFacts(known, sync, context)];
+  if (known.suspectedAt !== undefined) return accept(subject, ...facts); // neither of the two gets a lease
+  const verdict = judgeToken(known.tokens, sync.token);
+  if (verdict === "stale") return accept(subject, ...facts, ...suspicion(known, sync));
   const own = facts.flatMap((fact) => (fact.number === known.number ? [fact] : []));
   const { countsSince } = view;
   const device = own.reduce(
@@ -57,10 +63,17 @@ export function decideSync(view: FleetView, sync: SyncFacts, context: Context): 
     nextSyncSeconds: policy.syncEverySeconds,
     required,
     done: mostDone(device.done, doneSince(sync.held, countsSince)),
+    ...nextToken(known.tokens, sync.token),
+    ...(verdict === "ahead" && { restored: true }),
     held: sync.held,
     key: sync.key,
     time: sync.time,
   });
+}
+
+function suspicion({ number, tokens }: DeviceView, sync: SyncFacts): readonly Fact[] {
+  const { token, probed: newest = 0 } = sync;
+  return provesTwo(tokens, sync) ? [{ type: "clone-suspected", number, shown: token?.n ?? 0, newest }] : [];
 }
 
 type Required = FactOf<"lease-issued">["required"];

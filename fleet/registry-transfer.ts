@@ -78,7 +78,7 @@ function deviceIn(
   const named = toBase64Url(deviceKey);
   return (view.numberByHardware.get(toBase64Url(hardwareId)) ?? [])
     .flatMap((number) => view.devices.get(number) ?? [])
-    .findLast(({ key }) => toBase64Url(crypto.sha256(fromBase64Url(key.bytes))) === named);
+    .findLast(({ birth }) => toBase64Url(crypto.sha256(fromBase64Url(birth.key.bytes))) === named);
 }
 
 /** The next link of its voucher: with the standing that its hardware has here (P7). */
@@ -89,14 +89,14 @@ export function transferFact(
   act: string,
   { crypto }: Context,
 ): FactOf<"device-transferred"> {
-  const { number, hardwareId, key, birth } = device;
+  const { number, hardwareId, birth } = device;
   const hash = (bytes: Uint8Array) => toBase64Url(crypto.sha256(bytes));
   const levels = numbersOfHardware(view, number).map((each) => view.devices.get(each)?.level ?? "none");
   return {
     type: "device-transferred",
     number,
     hardwareId,
-    deviceKey: hash(fromBase64Url(key.bytes)),
+    deviceKey: hash(fromBase64Url(birth.key.bytes)),
     previous: hash(parseEnvelope(fromBase64Url(birth.voucher)).payload),
     owner,
     index: placeInChain(device) + 1,
@@ -117,7 +117,7 @@ function placeInChain({ birth }: DeviceView): number {
 export function newestWith(view: FleetView, hardwareId: Base64Url, key: Uint8Array): DeviceView | undefined {
   return (view.numberByHardware.get(hardwareId) ?? [])
     .flatMap((number) => view.devices.get(number) ?? [])
-    .findLast((device) => equalBytes(fromBase64Url(device.key.bytes), key));
+    .findLast((device) => equalBytes(fromBase64Url(device.birth.key.bytes), key));
 }
 
 /** One record: the device, and what is new about the owners before. */

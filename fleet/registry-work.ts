@@ -3,10 +3,11 @@
  * in between leaves work to go on with and nothing half done.
  */
 import { higherLevel, type HoldLevel } from "../protocol/level.js";
-import { directiveFact, releaseFact } from "./device-documents.js";
-import type { Act, Fact } from "./events.js";
+import { directiveFact, type DocumentAct, isDocumentAct, releaseFact } from "./device-documents.js";
+import type { Fact } from "./events.js";
 import { accept, deviceSubject, FLEET_SUBJECT, refuse } from "./refusal.js";
 import type { Context, Decision, Work } from "./registry.js";
+import { accessFact } from "./registry-access.js";
 import { inForce, isRule, isSignedElsewhere } from "./registry-acts.js";
 import { hasRoom, listFact, listIsOld, removalFact } from "./registry-advisories.js";
 import { problemWithGiving, transferFact } from "./registry-transfer.js";
@@ -61,16 +62,14 @@ export function decideFollowUp(view: FleetView, { id, number }: FollowUp, contex
   const { number: subject } = device;
   if (act.kind === "give")
     return accept(deviceSubject(subject), transferFact(view, device, act, id, context));
-  return accept(deviceSubject(subject), factFor(device, act, id, context));
+  const fact = isDocumentAct(act)
+    ? documentFact(device, act, id, context)
+    : accessFact(device, act, id, context);
+  return accept(deviceSubject(subject), fact);
 }
 
-/** What carries out an act on one device. */
-function factFor(
-  device: DeviceView,
-  act: Exclude<Act, { readonly kind: "advise" | "unadvise" | "give" }>,
-  id: string,
-  { terms }: Context,
-): Fact {
+/** The document that carries out an act on one device. */
+function documentFact(device: DeviceView, act: DocumentAct, id: string, { terms }: Context): Fact {
   const { reason } = act;
   if (act.kind === "hold" && act.level !== "revoked")
     return directiveFact(device, act.level, terms.directive, { reason, act: id });

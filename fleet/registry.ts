@@ -52,9 +52,15 @@ export interface Context {
 }
 
 /** Facts of one decision share a subject: they are appended as one record. */
+interface Recorded {
+  readonly subject: string;
+  readonly facts: readonly DecidedFact[];
+}
+
+/** `noted`: what is recorded although it was refused. */
 export type Decision =
-  | { readonly accepted: true; readonly subject: string; readonly facts: readonly DecidedFact[] }
-  | { readonly accepted: false; readonly refusal: Refusal };
+  | ({ readonly accepted: true } & Recorded)
+  | { readonly accepted: false; readonly refusal: Refusal; readonly noted?: Recorded };
 
 /** Pure: equal view, request and context give an equal decision. */
 export function decide(view: FleetView, request: RegistryRequest, context: Context): Decision {

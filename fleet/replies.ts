@@ -24,7 +24,10 @@ import type { DeviceView, FleetView } from "./view.js";
 /** In one reply: `documents`. */
 const MAX_DOCUMENTS = 16;
 
-/** Everything newer than the device holds, and its lease unless it is revoked or another owner's. */
+/**
+ * Everything newer than the device holds, and its lease unless it is revoked, suspected or another owner's.
+ * @param probe - in the place of the lease: its sync got none.
+ */
 export function syncReply(
   view: FleetView,
   device: DeviceView,
@@ -32,18 +35,24 @@ export function syncReply(
   trust: Trust,
   crypto: Crypto,
   renew: Renew = asSigned,
+  probe?: Uint8Array,
 ): Uint8Array {
   const { nonce, holds, maxReplyBytes } = sync;
-  const isGone = device.level === "revoked" || device.transferred !== undefined;
-  const signedLease = isGone ? undefined : device.lease?.signed;
-  const lease = signedLease === undefined ? {} : { lease: fromBase64Url(signedLease) };
-  const room = maxReplyBytes - encodeFrame(SyncReply, { nonce, ...lease, documents: [] }).length;
+  const granted = leaseOrProbe(device, probe);
+  const room = maxReplyBytes - encodeFrame(SyncReply, { nonce, ...granted, documents: [] }).length;
   const links = inOrder(lackingLinks(view, holds.authority.version), room); // they prove the keys of the rest
   const others = lackingDocuments(view, device, holds, trust.authority.value.terms, crypto, renew);
   const { fitting, left } = fit([...links, ...others], room);
   const path = pathFrom(view.ledger, holds.ledger, crypto);
   const ledger = path && firstPart(path, left, sync.maxPartBytes ?? MAX_CBOR_BYTES);
-  return encodeFrame(SyncReply, { nonce, ...lease, documents: fitting, ...(ledger && { ledger }) });
+  return encodeFrame(SyncReply, { nonce, ...granted, documents: fitting, ...(ledger && { ledger }) });
+}
+
+function leaseOrProbe(device: DeviceView, probe?: Uint8Array): Pick<SyncReply, "lease" | "probe"> {
+  const { level, transferred, suspectedAt, lease } = device;
+  if (level === "revoked" || transferred || suspectedAt !== undefined) return {};
+  if (probe) return { probe };
+  return lease?.signed === undefined ? {} : { lease: fromBase64Url(lease.signed) };
 }
 
 /** The newest LDevID, and what stands for the device already. */

@@ -7,6 +7,7 @@ import { Directive } from "../protocol/directive.js";
 import { sealEnvelope } from "../protocol/envelope.js";
 import { Lease } from "../protocol/lease.js";
 import { Release } from "../protocol/release.js";
+import type { SyncToken } from "../protocol/sync-token.js";
 import { Transfer } from "../protocol/voucher.js";
 import { issueCertificate, newSerial } from "../protocol/x509/certificate.js";
 import { NEVER_EXPIRES_SECONDS } from "../protocol/x509/time.js";
@@ -23,11 +24,15 @@ import { CA_KEYS, type ServiceKeys } from "./fleet-keys.js";
 import { issuerWith } from "./issuers.js";
 import { BACKDATE_SECONDS } from "./policy.js";
 import { advisoryListOf, directiveOf, releaseOf, removalOf, transferOf } from "./statements.js";
+import { sealToken } from "./sync-tokens.js";
+import type { FleetView } from "./view.js";
 
 /** `now`: fleet time, Unix seconds. */
 export interface SealingContext extends CeremonyContext {
   readonly keys: ServiceKeys;
   readonly trust: Trust;
+  readonly view: FleetView;
+  readonly tokenSecret: Uint8Array;
 }
 
 /** The event that goes into the log. What somebody has signed already stays as it is. */
@@ -76,11 +81,20 @@ function keyOf(role: "release" | "transfer", { keys }: SealingContext): Signer {
   return key;
 }
 
-function leaseOf(fact: FactOf<"lease-issued">, { trust, now }: SealingContext): Lease {
-  const { number: subject, nonce, goodUntil, nextSyncSeconds, required, done } = fact;
+function leaseOf(fact: FactOf<"lease-issued">, context: SealingContext): Lease {
+  const { trust, now } = context;
+  const { number: subject, goodUntil, nextSyncSeconds, required, done } = fact;
   const time = [trust.authority.value.terms.time, now] as const;
-  const lease = { subject, nonce: fromBase64Url(nonce), time, goodUntil, nextSyncSeconds, required };
+  const [nonce, token] = [fromBase64Url(fact.nonce), tokenOf(fact, context)];
+  const lease = { subject, nonce, time, goodUntil, nextSyncSeconds, required, token };
   return Object.keys(done).length > 0 ? { ...lease, done } : lease;
+}
+
+function tokenOf({ number, token }: FactOf<"lease-issued">, context: SealingContext): SyncToken {
+  const { trust, view, tokenSecret: secret, crypto } = context;
+  const device = view.devices.get(number);
+  if (!device) throw new Error("a lease for a device that is not in the view");
+  return sealToken({ secret, fleetId: trust.fleetId, crypto }, device, token);
 }
 
 function ldevid(fact: FactOf<"certificate-issued">, context: SealingContext): Uint8Array {

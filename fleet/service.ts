@@ -32,10 +32,14 @@ export interface FleetOptions {
   readonly staged?: StagedKeys;
   /** Authority version 1, signed elsewhere, for an empty log; absent: the fleet is founded here. */
   readonly founding?: Uint8Array | undefined;
+  /** Seals sync tokens: 32 bytes, the same as long as the fleet lives. With another, every device that syncs is suspected. */
+  readonly tokenSecret: Uint8Array;
   readonly crypto: Crypto;
   readonly entropy: Entropy;
   readonly clock: Clock;
   readonly policy: FleetPolicy;
+  /** What a verifier of evidence makes of a device that wants to come back; absent: there is none. */
+  readonly attest?: (number: number) => boolean;
   /** For people; used when the fleet is founded here. */
   readonly name: string;
 }
@@ -104,7 +108,7 @@ export class FleetService {
   }
 
   sealing(): SealingContext {
-    return { ...this.options, keys: this.#keys, trust: this.trust, now: this.now() };
+    return { ...this.options, keys: this.#keys, trust: this.trust, view: this.view, now: this.now() };
   }
 
   /** What decisions are made on, beside the view. */
@@ -214,9 +218,9 @@ export class FleetService {
     const view =
       request.type === "certify" ? withoutDeadCertificates(this.view, request.number, this.trust) : this.view;
     const decision = decide(view, request, this.context());
-    if (!decision.accepted) return { refusal: decision.refusal };
-    await this.#append(decision.subject, actor, decision.facts);
-    return {};
+    const recorded = decision.accepted ? decision : decision.noted;
+    if (recorded) await this.#append(recorded.subject, actor, recorded.facts);
+    return decision.accepted ? {} : { refusal: decision.refusal };
   }
 
   async #append(

@@ -23,7 +23,7 @@ export function directiveFactOf(directive: Directive): FactOf<"directive-issued"
 }
 
 export function releaseOf(fact: FactOf<"release-issued">, issuedAt: number): Release {
-  const { number: subject, version, level, clearedAlarms, wipe } = fact;
+  const { number: subject, version, level, clearedAlarms, wipe, freshness } = fact;
   return {
     subject,
     version,
@@ -31,13 +31,15 @@ export function releaseOf(fact: FactOf<"release-issued">, issuedAt: number): Rel
     issuedAt,
     ...(clearedAlarms.length > 0 && { clearedAlarms }),
     ...(wipe > 0 && { wipe }),
+    ...(freshness && { freshness }),
   };
 }
 
 /** @param reason - a release has none on the wire. */
 export function releaseFactOf(release: Release, reason: string): FactOf<"release-issued"> {
-  const { subject: number, version, level, clearedAlarms = [], wipe = 0 } = release;
-  return { type: "release-issued", number, version, level, reason, clearedAlarms, wipe };
+  const { subject: number, version, level, clearedAlarms = [], wipe = 0, freshness } = release;
+  const fact = { type: "release-issued", number, version, level, reason, clearedAlarms, wipe } as const;
+  return freshness ? { ...fact, freshness } : fact;
 }
 
 export function advisoryListOf(fact: FactOf<"advisories-issued">, issuedAt: number): AdvisoryList {

@@ -14,7 +14,19 @@ export type DeviceEvent = EventOf<
   | "lease-issued"
   | "receipt-received"
   | "alarm-reported"
+  | "clone-suspected"
+  | "device-vouched"
+  | "return-requested"
+  | "return-approved"
+  | "ticket-issued"
+  | "device-reenrolled"
 >;
+
+/** Requests by the base key are rare: once, and after each long absence. */
+const MAX_ANSWERED = 16;
+
+/** Whatever the next sync shows begins the chain of tokens anew. */
+const NO_TOKENS: DeviceView["tokens"] = { issued: 0, shown: 0, begun: 0 };
 
 /** A device of which nothing is known but its birth. */
 export function importedDevice(event: EventOf<"device-imported">): DeviceView {
@@ -31,7 +43,9 @@ export function importedDevice(event: EventOf<"device-imported">): DeviceView {
     latched: [],
     holds: [],
     certificates: [],
+    answered: [],
     lowestGeneration: 1,
+    tokens: NO_TOKENS,
     toldSince: NEVER,
     heldSince: NEVER,
     asked: {},
@@ -46,8 +60,13 @@ export function importedDevice(event: EventOf<"device-imported">): DeviceView {
 /** @param countsSince - as in the view. */
 export function applyToDevice(device: DeviceView, event: DeviceEvent, countsSince: number): DeviceView {
   switch (event.type) {
-    case "certificate-issued":
-      return { ...device, certificates: [...device.certificates.slice(-1), event], lastContactAt: event.at };
+    case "certificate-issued": {
+      const { comingBack: _done, ...rest } = device;
+      const certificates = [...device.certificates.slice(-1), event];
+      const answered = [...device.answered.slice(1 - MAX_ANSWERED), event.nonce];
+      const byBaseKey = event.via === "renew" ? {} : { answered }; // a renewal ends with the key that signed it
+      return { ...rest, certificates, ...byBaseKey, lastContactAt: event.at };
+    }
     case "directive-issued": {
       // One that was lost and comes back late may have been lifted in the meantime.
       const lifted = compareVersions(event.version, device.freed?.version ?? NO_VERSION) < 0;
@@ -68,18 +87,42 @@ export function applyToDevice(device: DeviceView, event: DeviceEvent, countsSinc
       const newest = device.certificates.at(-1);
       const certificates = newest?.key.bytes === key ? [newest] : device.certificates;
       const toldSince = sinceAfter(device.toldSince, device.lease?.required, required, at);
-      const leased = { ...device, lease: event, certificates, toldSince };
+      const issued = Math.max(device.tokens.issued, event.token.n);
+      const tokens = { ...device.tokens, issued, shown: event.shown };
+      const leased = { ...device, lease: event, certificates, toldSince, tokens };
       // An older sync that somebody repeats is answered, which harms nobody, but is no news of the device.
       const news = time > device.heldTime || device.held === undefined;
       return news ? { ...heard(leased, held, at, countsSince), heldTime: time } : leased;
     }
     case "receipt-received":
       return { ...heard(device, event.held, event.at, countsSince), receiptCounter: event.counter };
+    case "clone-suspected":
+      return device.suspectedAt === undefined ? { ...device, suspectedAt: event.at } : device;
+    case "device-vouched":
+      return trusted(device);
+    case "return-requested":
+      return { ...device, comingBack: "asked" };
+    case "return-approved":
+      return { ...device, comingBack: "approved" };
+    case "ticket-issued":
+      return { ...device, ticket: event };
+    case "device-reenrolled": {
+      const { ticket: _used, ...rest } = trusted(device);
+      const { superseded = [], key, certificates } = device;
+      const replaced = [...superseded, key, ...certificates.map((each) => each.key)];
+      return { ...rest, key: event.key, certificates: [], superseded: replaced };
+    }
     case "alarm-reported": {
       const alarms = [...device.alarms, { id: event.id, kind: event.kind, at: event.at }];
       return { ...device, alarms, lastAlarmId: Math.max(device.lastAlarmId, event.id) };
     }
   }
+}
+
+/** Nobody suspects it any more; whatever its next sync shows, the chain of tokens begins there. */
+function trusted({ suspectedAt: _over, ...device }: DeviceView): DeviceView {
+  const { issued } = device.tokens;
+  return { ...device, tokens: { issued, shown: 0, begun: issued } };
 }
 
 function standing(device: DeviceView, holds: readonly Hold<HoldLevel>[], freed?: Freed): DeviceView {

@@ -12,7 +12,7 @@ export interface DeviceView {
   readonly number: number;
   readonly hardwareId: Base64Url;
   readonly model: string;
-  /** Of its IDevID. */
+  /** That says who it is: of its IDevID, or since a re-enrollment of that. */
   readonly key: KeyFact;
   readonly birth: EventOf<"device-imported">;
   /** What the fleet has decided, by documents about it and by advisories: the higher of the next two. */
@@ -28,8 +28,23 @@ export interface DeviceView {
   readonly release?: EventOf<"release-issued">;
   /** The LDevID in use, newest last; the one before it counts until the newest was used. */
   readonly certificates: readonly EventOf<"certificate-issued">[];
+  /** Nonces of the newest requests by its base key that got an LDevID, oldest first. */
+  readonly answered: readonly Base64Url[];
   readonly lowestGeneration: number;
   readonly lease?: EventOf<"lease-issued">;
+  /**
+   * `n` of the newest sync token issued to it, and of the newest that it showed, 0: none. `begun`: of the newest
+   * issued when the chain last began anew; what shows that older ones were shown counts no more.
+   */
+  readonly tokens: { readonly issued: number; readonly shown: number; readonly begun: number };
+  /** Since when two seem to hold its keys; it gets no lease and no certificate. */
+  readonly suspectedAt?: number;
+  /** It wants to come back: asked for, or approved. */
+  readonly comingBack?: "asked" | "approved";
+  /** Good for one re-enrollment. */
+  readonly ticket?: EventOf<"ticket-issued">;
+  /** Keys that re-enrollments replaced, as many as there were: what they sign is refused, and told why. */
+  readonly superseded?: readonly KeyFact[];
   /** When a lease first asked for what the newest one asks for. */
   readonly toldSince: Since;
   /** What the device last signed that it holds, and when it first said so of each version in it. */

@@ -63,6 +63,10 @@ function stateReader(view: FleetView, filed: ActView): (device: DeviceView) => A
         return hasDone(device, act.count) ? "confirmed" : "issued";
       case "give":
         return "issued"; // what becomes of it is for the next owner to see
+      case "vouch":
+      case "readmit":
+      case "ticket":
+        return "confirmed"; // the fleet's own decision: the device has nothing to hold
       case "advise":
         return holds(device, "advisories", view.advisories.list?.version);
       case "unadvise":

@@ -1,8 +1,9 @@
 /** An operator's act in the API's JSON: what was asked for, by whom, and how far it has come. */
+import type { FreshnessRules } from "../../protocol/authority.js";
 import { type Level, LEVELS } from "../../protocol/level.js";
 import type { ActName } from "../../protocol/vector.js";
 import { z } from "zod";
-import type { Act } from "../events.js";
+import type { Act, Base64Url } from "../events.js";
 import { inForce, isSignedElsewhere } from "../registry-acts.js";
 import type { FleetService } from "../service.js";
 import type { ActView } from "../view.js";
@@ -23,6 +24,10 @@ export interface ActResource {
   readonly advisory?: number;
   /** Id of the fleet that a device is given to, 32 hex digits. */
   readonly owner?: string;
+  /** Of a release: the table of its own that a device gets. */
+  readonly freshness?: FreshnessRules;
+  /** Public key of a ticket, base64url. */
+  readonly key?: Base64Url;
   readonly reason: string;
   /** What an approval has to name: over all of the above and the devices. */
   readonly digest: string;
@@ -79,11 +84,14 @@ export function actResource(service: FleetService, view: ActView): ActResource {
 }
 
 /** What an act is to bring about. */
-export function aimOf(act: Act): Pick<ActResource, "level" | "count" | "match" | "advisory" | "owner"> {
+export function aimOf(
+  act: Act,
+): Pick<ActResource, "level" | "count" | "match" | "advisory" | "owner" | "freshness" | "key"> {
   switch (act.kind) {
     case "hold":
-    case "release":
       return { level: act.level };
+    case "release":
+      return { level: act.level, ...(act.freshness && { freshness: act.freshness }) };
     case "count":
       return { count: act.count };
     case "advise":
@@ -92,6 +100,11 @@ export function aimOf(act: Act): Pick<ActResource, "level" | "count" | "match" |
       return { advisory: act.id };
     case "give":
       return { owner: fleetIdIn(act.owner) };
+    case "ticket":
+      return { key: act.key };
+    case "vouch":
+    case "readmit":
+      return {};
   }
 }
 

@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { toHex } from "../../protocol/bytes.js";
 import { LEVELS, type Level } from "../../protocol/level.js";
 import type { FleetService } from "../service.js";
+import { accessRoutes } from "./access.js";
 import { advisoryRoutes } from "./advisories.js";
 import { type ApiEnv, authenticate, type Tokens } from "./auth.js";
 import { authorityRoutes } from "./authority.js";
@@ -73,6 +74,7 @@ export function createApi(
   app.route("/v1/devices", deviceRoutes(service));
   app.route("/v1/events", eventRoutes(service));
   app.route("/v1/quarantine", quarantineRoutes(service));
+  app.route("/v1/access", accessRoutes(service));
   app.route("/v1/advisories", advisoryRoutes(service));
   app.route("/v1/exposure", exposureRoutes(service));
   app.route("/v1/authority", authorityRoutes(service));

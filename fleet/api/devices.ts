@@ -1,6 +1,7 @@
 /** `/v1/devices`: what the fleet wants of each device, and what the device has confirmed. */
 import { Hono } from "hono";
 import { z } from "zod";
+import type { FreshnessRules } from "../../protocol/authority.js";
 import { type Level, LEVELS } from "../../protocol/level.js";
 import { compareVersions, type Version } from "../../protocol/version.js";
 import type { FleetService } from "../service.js";
@@ -36,6 +37,14 @@ export interface DeviceResource {
   /** End of its newest LDevID. */
   readonly ldevidUntil?: Timestamp;
   readonly alarms: readonly { readonly id: number; readonly kind: string; readonly at: Timestamp }[];
+  /** Two seem to hold its keys: it gets no lease and no LDevID until somebody vouches for it. */
+  readonly suspectedSince?: Timestamp;
+  /** It wants to come back: asks for that, or may. */
+  readonly comingBack?: NonNullable<DeviceView["comingBack"]>;
+  /** Until when its ticket is good for a re-enrollment. */
+  readonly ticketUntil?: Timestamp;
+  /** A table of its own, by its newest release; absent: that of its model. */
+  readonly freshness?: FreshnessRules;
   /** Id of the fleet that it was given to, hex: here it gets nothing any more. */
   readonly givenTo?: string;
 }
@@ -85,7 +94,7 @@ export function knowsOf(device: DeviceView): Knows {
 function resourcesOf(device: DeviceView | undefined): readonly DeviceResource[] {
   if (!device) return [];
   const { number, hardwareId, model, birth, level, held, certificates, lastContactAt, alarms } = device;
-  const { transferred } = device;
+  const { transferred, suspectedAt, comingBack, ticket, release } = device;
   const resource: DeviceResource = {
     number,
     hardwareId: hexOf(hardwareId),
@@ -98,6 +107,10 @@ function resourcesOf(device: DeviceView | undefined): readonly DeviceResource[] 
     ...optionalTimestamp("lastContactAt", lastContactAt),
     ...optionalTimestamp("ldevidUntil", certificates.at(-1)?.notAfter),
     alarms: alarms.map(({ id, kind, at }) => ({ id, kind, at: timestamp(at) })),
+    ...optionalTimestamp("suspectedSince", suspectedAt),
+    ...(comingBack && { comingBack }),
+    ...optionalTimestamp("ticketUntil", ticket?.expiresAt),
+    ...(release?.freshness && { freshness: release.freshness }),
     ...(transferred && { givenTo: fleetIdIn(transferred.owner) }),
   };
   return [resource];
@@ -107,10 +120,14 @@ const FILTERS: Readonly<Record<string, (device: DeviceView) => string>> = {
   level: ({ level }) => level,
   model: ({ model }) => model,
   knows: knowsOf,
+  suspected: ({ suspectedAt }) => (suspectedAt === undefined ? "no" : "yes"),
+  return: ({ comingBack = "none" }) => comingBack,
 };
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   level: Object.keys(LEVELS),
   knows: ["confirmed", "not-yet"] satisfies Knows[],
+  suspected: ["yes", "no"],
+  return: ["none", "asked", "approved"],
 };
 
 /** All of `filters` must hold. @param filters - such as "level:isolate". @throws Problem "bad-request". */
@@ -120,10 +137,8 @@ function filterOf(filters: readonly string[]): (device: DeviceView) => boolean {
     const value = rest.join(":");
     const read = Object.hasOwn(FILTERS, name) ? FILTERS[name] : undefined;
     if (!read || !(VALUES[name] ?? [value]).includes(value)) {
-      throw new Problem(
-        "bad-request",
-        `filter: one of level:<${Object.keys(LEVELS).join("|")}>, knows:<confirmed|not-yet>, model:<model>`,
-      );
+      const known = Object.keys(FILTERS).map((each) => `${each}:<${VALUES[each]?.join("|") ?? each}>`);
+      throw new Problem("bad-request", `filter: one of ${known.join(", ")}`);
     }
     return (device: DeviceView) => read(device) === value;
   });

@@ -5,6 +5,7 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { utf8 } from "../../protocol/bytes.js";
+import type { FreshnessRules } from "../../protocol/authority.js";
 import type { Level } from "../../protocol/level.js";
 import type { ActName } from "../../protocol/vector.js";
 import type { FleetEvent } from "../events.js";
@@ -37,6 +38,8 @@ export interface EventResource {
   readonly advisory?: number;
   /** Id of the fleet that a device is given to, hex. */
   readonly owner?: string;
+  /** The table of its own that a release gives a device. */
+  readonly freshness?: FreshnessRules;
   /** Version of an Authority. */
   readonly authority?: number;
 }
@@ -149,10 +152,13 @@ function detailOf(event: FleetEvent): Omit<EventResource, "position" | "type" | 
       return { number: event.number, reason: event.model };
     case "certificate-issued":
       return { number: event.number, reason: event.via };
-    case "directive-issued":
-    case "release-issued": {
+    case "directive-issued": {
       const { number, level, reason } = event;
       return { number, level, reason, ...actOf(event) };
+    }
+    case "release-issued": {
+      const { number, level, reason, freshness } = event;
+      return { number, level, reason, ...(freshness && { freshness }), ...actOf(event) };
     }
     case "advisories-issued":
     case "advisories-removed":
@@ -165,9 +171,21 @@ function detailOf(event: FleetEvent): Omit<EventResource, "position" | "type" | 
       return { number: event.number, level: event.held.level };
     case "alarm-reported":
       return { number: event.number, reason: event.kind };
+    case "clone-suspected": {
+      const { number, shown, newest } = event;
+      return { number, reason: `token ${shown} shown after ${newest}` };
+    }
+    case "return-requested":
+      return { number: event.number };
+    case "device-vouched":
+    case "return-approved":
+    case "ticket-issued":
+    case "device-reenrolled":
+      return { number: event.number, act: event.act };
     case "act-requested": {
       const { reason, numbers } = event.act;
-      return { act: event.id, ...aimOf(event.act), reason, devices: numbers.length };
+      const { key: _notShown, ...aim } = aimOf(event.act);
+      return { act: event.id, ...aim, reason, devices: numbers.length };
     }
     case "act-approved":
       return { act: event.id };

@@ -4,6 +4,7 @@
  */
 import { Hono } from "hono";
 import { z } from "zod";
+import { MAX_FRESHNESS_RULES } from "../policy.js";
 import { MAX_ACT_DEVICES } from "../registry-acts.js";
 import type { FleetService } from "../service.js";
 import { statesOn } from "./act-progress.js";
@@ -24,7 +25,21 @@ const DEFAULT_ACTS = 20;
 const MAX_ACTS = 100;
 const Numbers = z.array(z.int().min(1).max(0xffff_ffff)).max(MAX_ACT_DEVICES);
 const HoldBody = z.strictObject({ numbers: Numbers, level: Levels, reason: z.string() });
-const LiftBody = z.strictObject({ numbers: Numbers, level: Levels.default("none"), reason: z.string() });
+/** What time alone may do to a device; revoked is for people. */
+const FreshnessBody = z
+  .array(
+    z.strictObject({
+      afterSeconds: z.int().min(0),
+      level: z.enum(["observe", "restrict", "isolate"]),
+    }),
+  )
+  .max(MAX_FRESHNESS_RULES);
+const LiftBody = z.strictObject({
+  numbers: Numbers,
+  level: Levels.default("none"),
+  freshness: FreshnessBody.optional(),
+  reason: z.string(),
+});
 const CountBody = z.strictObject({
   numbers: Numbers,
   count: z.enum(["rekey", "reboot", "attest", "wipe"]),
@@ -43,8 +58,9 @@ export function quarantineRoutes(service: FleetService): Hono<ApiEnv> {
       return c.json(await fileAct(service, { kind: "hold", ...body }, c.get("actor")), 201);
     })
     .post("/lifts", async (c) => {
-      const body = await readJson(c, LiftBody);
-      return c.json(await fileAct(service, { kind: "release", ...body }, c.get("actor")), 201);
+      const { freshness, ...body } = await readJson(c, LiftBody);
+      const act = { kind: "release", ...body, ...(freshness && { freshness }) } as const;
+      return c.json(await fileAct(service, act, c.get("actor")), 201);
     })
     .post("/counts", async (c) => {
       const body = await readJson(c, CountBody);

@@ -1,6 +1,7 @@
 /** How an operator's act looks on a terminal: what it does, how far it has come, and what to do next. */
 import type { ActDevice } from "../api/act-progress.js";
 import type { ActResource } from "../api/acts.js";
+import { freshnessText } from "./freshness.js";
 import { NOTHING, printJson, printLine, printRecord, printTable } from "./output.js";
 
 /** What a command that files an act ends with. */
@@ -22,6 +23,7 @@ export function printAct(stream: NodeJS.WriteStream, act: ActResource): void {
     requested: by(act.requestedBy, act.requestedAt),
     approved: by(act.approvedBy, act.approvedAt),
     ...(act.expiresAt !== undefined && { "approve until": act.expiresAt }),
+    ...(act.key !== undefined && { "ticket key": act.key }),
     digest: act.digest,
     devices: `${devices}: ${waiting} waiting, ${issued} issued, ${known} confirmed, ${superseded} superseded`,
   });
@@ -72,12 +74,12 @@ export function nextStep({ id, state }: ActResource): string {
   }
 }
 
-function whatItDoes({ kind, level, count, match, advisory, owner }: ActResource): string {
+function whatItDoes({ kind, level, count, match, advisory, owner, freshness }: ActResource): string {
   switch (kind) {
     case "hold":
       return `hold at ${level}`;
     case "release":
-      return `lift, leave at ${level}`;
+      return `lift, leave at ${level}${freshness ? `, freshness ${freshnessText(freshness)}` : ""}`;
     case "count":
       return `${count} once more`;
     case "advise":
@@ -86,5 +88,11 @@ function whatItDoes({ kind, level, count, match, advisory, owner }: ActResource)
       return `end advisory ${advisory}`;
     case "give":
       return `give to fleet ${owner}`;
+    case "vouch":
+      return "vouch that there is one";
+    case "readmit":
+      return "let come back";
+    case "ticket":
+      return "ticket for new keys";
   }
 }

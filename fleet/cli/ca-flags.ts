@@ -2,14 +2,16 @@
 import { randomBytes } from "node:crypto";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
-import type { Authority } from "../../protocol/authority.js";
+import type { Authority, FreshnessRules } from "../../protocol/authority.js";
 import type { CeremonyContext } from "../ceremony.js";
+import type { FreshnessChanges, ModelChange } from "../ceremony-freshness.js";
 import type { SigningState } from "../ceremony-signing.js";
 import { FLEET_KEY_NAMES, type FleetKeyName } from "../fleet-keys.js";
 import { authorityLines, missingText } from "./ca-output.js";
 import type { Named } from "./ca-rotate.js";
 import type { CliContext } from "./connection.js";
 import { wholeNumber } from "./device-number.js";
+import { parseFreshness, parseModelFreshness } from "./freshness.js";
 import { printJson, printLine, printRecord } from "./output.js";
 
 export const aliases = { j: "json" } as const;
@@ -31,6 +33,35 @@ export const count = (brief: string) =>
   ({ kind: "parsed", parse: keyCount, optional: true, placeholder: "n", brief }) as const;
 export const outFlag = (brief: string) =>
   ({ kind: "parsed", parse: String, placeholder: "path", brief }) as const;
+
+/** What a lease that ran out does, for all devices and by model. */
+export const freshnessFlags = {
+  freshness: {
+    kind: "parsed",
+    parse: parseFreshness,
+    optional: true,
+    placeholder: "table",
+    brief:
+      "What a lease that ran out does: 30d:restrict,90d:isolate, or never [default: as it is, 30d:restrict]",
+  },
+  modelFreshness: {
+    kind: "parsed",
+    parse: parseModelFreshness,
+    optional: true,
+    variadic: true,
+    placeholder: "model=table",
+    brief: "The same for one model, in place of that; model=default ends it; may be repeated",
+  },
+} as const;
+
+export interface FreshnessFlags {
+  readonly freshness?: FreshnessRules;
+  readonly modelFreshness?: readonly ModelChange[];
+}
+
+export function tablesFrom({ freshness, modelFreshness: models }: FreshnessFlags): FreshnessChanges {
+  return { freshness, models };
+}
 
 /** @param before - the version before, where it is known: changes are marked. */
 export function show(

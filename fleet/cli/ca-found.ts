@@ -11,6 +11,7 @@ import { FOUNDING_FILE } from "../adapters/founding-file.js";
 import { createKeyFiles, readKeyFile } from "../adapters/key-files.js";
 import { CA_PURPOSES, type CeremonyContext, draftFounding, type Founding } from "../ceremony.js";
 import { encodeDraft, signAuthority, type SigningState, signingState } from "../ceremony-signing.js";
+import type { FreshnessChanges } from "../ceremony-freshness.js";
 import { FleetError } from "../errors.js";
 import { CA_KEYS, type FleetKeyName } from "../fleet-keys.js";
 import { fleetFolder } from "./connection.js";
@@ -31,6 +32,7 @@ export interface FoundPlan {
   /** Undefined: one key, which the server has. */
   readonly release?: KeyPlan;
   readonly transfer?: KeyPlan;
+  readonly tables?: FreshnessChanges;
 }
 
 const ONLINE_ROLES = ["hold", "lease", "ledger", "factory"] as const satisfies readonly Role[];
@@ -53,7 +55,9 @@ export async function foundOffline(plan: FoundPlan, context: CeremonyContext): P
   const unfinished = `${resolve(plan.folder)}.new`;
   await rm(unfinished, { recursive: true, force: true }); // left by a crash
   const keys = await makeKeys(plan, unfinished, context);
-  let file = encodeDraft(draftFounding({ name: plan.name, ...keys.founding }, context));
+  let file = encodeDraft(
+    draftFounding({ name: plan.name, tables: plan.tables ?? {}, ...keys.founding }, context),
+  );
   for (const path of keys.rootFiles.slice(0, plan.root.threshold))
     file = signAuthority(file, await readKeyFile(path, crypto), undefined, crypto);
   await writeFileAtomic(join(dataIn(unfinished), FOUNDING_FILE), file, FILE_MODE);

@@ -5,6 +5,8 @@ import { keyId } from "../../protocol/cose.js";
 import type { Crypto } from "../../protocol/crypto.js";
 import { timestamp } from "../api/json.js";
 import type { SigningState } from "../ceremony-signing.js";
+import { freshnessText } from "./freshness.js";
+import { NOTHING } from "./output.js";
 
 /** Names and values, one a line. What is another than in `before` is marked: it is what people sign for. */
 export function authorityLines(
@@ -18,11 +20,13 @@ export function authorityLines(
     const changed = then && name !== "version" && then[name] !== text;
     return [name, changed ? `${text}  (was ${then[name] ?? "not there"})` : text] as const;
   });
-  return { fleet: toHex(fleetId), ...Object.fromEntries(marked) };
+  const gone = Object.entries(then ?? {}).filter(([name]) => !Object.hasOwn(now, name));
+  const ended = gone.map(([name, text]) => [name, `${NOTHING}  (was ${text})`] as const);
+  return { fleet: toHex(fleetId), ...Object.fromEntries([...marked, ...ended]) };
 }
 
 function linesOf(authority: Authority, crypto: Crypto): Record<string, string> {
-  const { terms, anchors, issuers } = authority;
+  const { terms, anchors, issuers, freshness, models = [] } = authority;
   const fingerprint = (der: Uint8Array) => toHex(crypto.sha256(der).subarray(0, 8));
   const lines: Record<string, string> = { version: String(authority.version), name: authority.name };
   for (const { role, keys, threshold } of authority.roles)
@@ -30,6 +34,8 @@ function linesOf(authority: Authority, crypto: Crypto): Record<string, string> {
   lines["terms"] =
     `directive ${terms.directive}, advisory ${terms.advisory}, ledger ${terms.ledger}, ` +
     `time ${terms.time} from ${timestamp(terms.timeBase)}`;
+  lines["freshness"] = freshnessText(freshness);
+  for (const { model, freshness: own } of models) lines[`freshness of ${model}`] = freshnessText(own);
   lines["X.509 roots"] = anchors.map(fingerprint).join(" ");
   for (const purpose of new Set(issuers.map((issuer) => issuer.purpose))) {
     const own = issuers.filter((issuer) => issuer.purpose === purpose);

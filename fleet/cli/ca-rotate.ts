@@ -5,6 +5,7 @@ import type { Crypto, Entropy, PublicKey, Signer } from "../../protocol/crypto.j
 import type { CaPurpose } from "../../protocol/x509/trust.js";
 import { createKeyFiles, readKeyFile } from "../adapters/key-files.js";
 import { ALL_ROLES, CA_PURPOSES } from "../ceremony.js";
+import type { FreshnessChanges } from "../ceremony-freshness.js";
 import type { AuthorityChanges, KeptIssuers, TermKind } from "../ceremony-next.js";
 import { CA_KEYS, type FleetKeyName } from "../fleet-keys.js";
 import { CliError, EXIT } from "./exit.js";
@@ -22,6 +23,7 @@ export interface RotateWords {
   readonly terms: readonly TermKind[];
   readonly timeBase: number;
   readonly keepIssuers: KeptIssuers;
+  readonly tables: FreshnessChanges;
   /** File of the key of the X.509 root. */
   readonly x509Root?: string;
   readonly replaceX509Root: boolean;
@@ -34,7 +36,7 @@ export async function changesFrom(
   crypto: Crypto,
   entropy: Entropy,
 ): Promise<AuthorityChanges> {
-  const { fresh, folder, terms, timeBase, keepIssuers: keep } = words;
+  const { fresh, folder, terms, timeBase, tables, keepIssuers: keep } = words;
   const isRole = (name: FleetKeyName): name is Role & FleetKeyName => ALL_ROLES.some((role) => role === name);
   const made: Named<PublicKey>[] = [];
   for (const name of fresh) {
@@ -58,7 +60,7 @@ export async function changesFrom(
   }
   const strange = words.thresholds.find(([name]) => !isRole(name));
   if (strange) throw usage(`${strange[0]} is no role, and has no threshold`);
-  return { roles, terms, timeBase, cas, keep, ...(await rootOf(words, crypto)) };
+  return { roles, terms, timeBase, tables, cas, keep, ...(await rootOf(words, crypto)) };
 }
 
 async function rootOf(

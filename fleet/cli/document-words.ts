@@ -20,6 +20,7 @@ import type { Version } from "../../protocol/version.js";
 import { Voucher } from "../../protocol/voucher.js";
 import { fleetIdIn, timestamp } from "../api/json.js";
 import { toBase64Url } from "../events.js";
+import { freshnessText } from "./freshness.js";
 import { NOTHING } from "./output.js";
 
 export interface DocumentWords {
@@ -83,11 +84,12 @@ const READERS = [
 ] as const;
 
 /** A release frees, erases, or revokes for good: those who sign it must see which. */
-function releaseWords({ subject, version, level, clearedAlarms = [], wipe }: Release): Words {
+function releaseWords({ subject, version, level, clearedAlarms = [], wipe, freshness }: Release): Words {
   const parts = [
     level === "revoked" ? "REVOKED for good" : `what holds it is lifted, it is left at ${level}`,
     ...(clearedAlarms.length > 0 ? [`alarms ${clearedAlarms.join(", ")} are cleared`] : []),
     ...(wipe === undefined ? [] : [`WIPED, ${wipe} times in all`]),
+    ...(freshness ? [`freshness of its own: ${freshnessText(freshness)}`] : []),
   ];
   return forDevice(subject, version, parts.join("; "));
 }

@@ -10,6 +10,7 @@ import { advisoryCommands } from "./commands/advisory.js";
 import { authorityCommands } from "./commands/authority.js";
 import { bundleCommands } from "./commands/bundle.js";
 import { caCommands } from "./commands/ca.js";
+import { deviceAccessCommands } from "./commands/device-access.js";
 import { deviceActCommands } from "./commands/device-acts.js";
 import { deviceCommands } from "./commands/device.js";
 import { envelopeCommands } from "./commands/envelope.js";
@@ -35,7 +36,7 @@ const routes = {
     docs: { brief: "Run gateways as processes of their own" },
   }),
   device: buildRouteMap({
-    routes: { ...deviceCommands, ...deviceActCommands, ...ownDeviceCommands },
+    routes: { ...deviceCommands, ...deviceActCommands, ...deviceAccessCommands, ...ownDeviceCommands },
     docs: { brief: "See devices, and have them do things; give one its birth, and run it" },
   }),
   quarantine: buildRouteMap({

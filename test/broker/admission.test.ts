@@ -13,7 +13,7 @@ import {
 } from "../../broker/admission.js";
 import type { Standing } from "../../fleet/link.js";
 import { AuthorityRequest } from "../../protocol/authority-links.js";
-import { EnrollRequest, RenewRequest, ReturnRequest } from "../../protocol/certify.js";
+import { EnrollRequest, ReenrollRequest, RenewRequest, ReturnRequest } from "../../protocol/certify.js";
 import { LedgerRequest } from "../../protocol/ledger-part.js";
 import { isQuarantined, LEVELS, type Level } from "../../protocol/level.js";
 import { PLAIN_MESSAGES, SIGNED_MESSAGES } from "../../protocol/messages.js";
@@ -36,8 +36,12 @@ function certificate(
   return { profile, window, generation, number: 7 };
 }
 function standing(level: Level = "none", lowestGeneration = 1, enrolled = true): Standing {
-  return { level, lowestGeneration, enrolled };
+  return { level, lowestGeneration, enrolled, suspected: false };
 }
+const suspected = (level: Level = "none", lowestGeneration = 1): Standing => ({
+  ...standing(level, lowestGeneration),
+  suspected: true,
+});
 
 const rows: [
   name: string,
@@ -71,6 +75,18 @@ const rows: [
   ["an IDevID before enrollment", certificate("idevid"), standing("none", 1, false), "pledge not-enrolled"],
   ["an IDevID after enrollment", certificate("idevid"), standing(), "pledge expired"],
   ["an expired LDevID", certificate("ldevid", "expired"), standing(), "pledge expired"],
+  ["a suspected LDevID", certificate("ldevid"), suspected(), "held suspected"],
+  ["a suspected, expired LDevID", certificate("ldevid", "expired"), suspected(), "held suspected"],
+  ["a suspected IDevID", certificate("idevid"), suspected(), "held suspected"],
+  ["a suspected and restricted LDevID", certificate("ldevid"), suspected("restrict"), "held quarantined"],
+  ["a suspected and revoked LDevID", certificate("ldevid"), suspected("revoked"), "held revoked"],
+  [
+    "a suspected one of an old generation",
+    certificate("ldevid"),
+    suspected("none", 3),
+    "lobby old-generation",
+  ],
+  ["a suspected future LDevID", certificate("ldevid", "future"), suspected(), "lobby future"],
   ["an observed LDevID", certificate("ldevid"), standing("observe"), "device ok"],
   ["an LDevID", certificate("ldevid"), standing(), "device ok"],
   ["an LDevID of just the lowest generation", certificate("ldevid"), standing("none", 2), "device ok"],
@@ -85,28 +101,30 @@ const everyCase = PROFILES.flatMap((profile) =>
   WINDOWS.flatMap((window) =>
     keysOf(LEVELS).flatMap((level) =>
       [1, 2, 3].flatMap((lowest) =>
-        [true, false].map((enrolled) => ({
+        [standing(level, lowest), standing(level, lowest, false), suspected(level, lowest)].map((known) => ({
           shown: certificate(profile, window),
-          known: standing(level, lowest, enrolled),
+          known,
         })),
       ),
     ),
   ),
 );
 
-test("admit: only a current LDevID of a live generation, below restrict, works as a device", () => {
+const isHeld = ({ level, suspected }: Standing) => suspected || isQuarantined(level);
+
+test("admit: only a current LDevID of a live generation, below restrict and not suspected, works as a device", () => {
   for (const { shown, known } of everyCase) {
     const works =
       shown.profile === "ldevid" &&
       shown.window === "current" &&
       shown.generation >= known.lowestGeneration &&
-      !isQuarantined(known.level);
+      !isHeld(known);
     expect(admit(shown, known).role === "device", JSON.stringify({ shown, known })).toBe(works);
   }
 });
 
 test("admit: a device that is held can enroll, renew or return as little as it can work", () => {
-  for (const { shown, known } of everyCase.filter(({ known }) => isQuarantined(known.level))) {
+  for (const { shown, known } of everyCase.filter(({ known }) => isHeld(known))) {
     const admission = admit(shown, known);
     for (const { type } of [EnrollRequest, RenewRequest, ReturnRequest]) {
       expect(messageAllowed(admission, type), JSON.stringify({ shown, known })).toBe(false);
@@ -116,9 +134,9 @@ test("admit: a device that is held can enroll, renew or return as little as it c
 
 const allowedMessages: Record<SessionRole, readonly { readonly type: number }[]> = {
   lobby: [],
-  pledge: [EnrollRequest, ReturnRequest],
-  held: [SyncRequest, Receipt],
-  device: [SyncRequest, Receipt, RenewRequest],
+  pledge: [EnrollRequest, ReturnRequest, ReenrollRequest],
+  held: [SyncRequest, Receipt, ReenrollRequest],
+  device: [SyncRequest, Receipt, RenewRequest, ReenrollRequest],
   service: [],
 };
 test.each(keysOf(SESSION_ROLES))("messages of the role %s", (role) => {

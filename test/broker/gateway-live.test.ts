@@ -14,6 +14,7 @@ import {
   Stage,
   topics,
 } from "./harness.js";
+import { WORKING } from "./scripted-link.js";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -46,6 +47,19 @@ test("P10: a device that is held stops speaking and hearing at once, and still s
   expect(observer.received.map(({ payload }) => payload)).toEqual([utf8("before"), utf8("from another")]);
 });
 
+test("P10: a device that is suspected is held at once, syncs, and works again once somebody vouches", async () => {
+  const device = await stage.device();
+  stage.link.decide(DEVICE, { suspected: true });
+  expect(await device.notice()).toEqual({ role: "held", reason: "suspected", authority: 1 });
+  await device.publish(topics.up(DEVICE), envelope(SyncRequest.type));
+  await device.message(utf8("reply"));
+  stage.link.decide(DEVICE, { suspected: false });
+  expect(await device.notice()).toEqual({ role: "device", reason: "ok", authority: 1 });
+  await device.publish(OWN);
+  stage.link.decide(DEVICE, { suspected: true });
+  await expect(device.publish(OWN)).rejects.toThrow("closed");
+});
+
 test("P10: a filter that was granted is dropped with the role, and has to be asked for again", async () => {
   const device = await stage.device();
   await device.subscribe(`app/${DEVICE}/#`);
@@ -62,7 +76,7 @@ test("P10: a filter that was granted is dropped with the role, and has to be ask
 
 test("P10: what the fleet knows counts, also before it has told this gateway", async () => {
   const device = await stage.device();
-  stage.link.standings.set(DEVICE, { level: "restrict", lowestGeneration: 1, enrolled: true });
+  stage.link.standings.set(DEVICE, { ...WORKING, level: "restrict" });
   await expect(device.publish(OWN)).rejects.toThrow("closed");
 });
 

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { utf8 } from "../../protocol/bytes.js";
 import { DEVICE, IDEVID, LDEVID, OTHER, OTHER_LDEVID, SERVICE, Stage, topics, type Peer } from "./harness.js";
+import { WORKING } from "./scripted-link.js";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -76,7 +77,7 @@ describe("publishing ends the connection, and reaches nobody,", () => {
   });
 
   test("by a pledge, a held device or a service", async () => {
-    stage.link.standings.set(OTHER, { level: "restrict", lowestGeneration: 1, enrolled: true });
+    stage.link.standings.set(OTHER, { ...WORKING, level: "restrict" });
     const pledge = await stage.connect(String(DEVICE), IDEVID);
     const held = await stage.connect(String(OTHER), OTHER_LDEVID);
     const service = await observer();

@@ -47,7 +47,12 @@ export class TableSource implements LinkSource {
   }
 }
 
-export const AT = (level: Standing["level"]): Standing => ({ level, lowestGeneration: 1, enrolled: true });
+export const AT = (level: Standing["level"]): Standing => ({
+  level,
+  lowestGeneration: 1,
+  enrolled: true,
+  suspected: false,
+});
 
 /** Serves on a path, keeps what went wrong, and can be stopped and started again. */
 export class Served {

@@ -46,6 +46,7 @@ describe("random lives", () => {
     level: fc.constantFrom("none", "observe", "restrict", "isolate", "revoked"),
     lowestGeneration: fc.integer({ min: 0, max: 3 }),
     enrolled: fc.boolean(),
+    suspected: fc.boolean(),
   });
   const number = fc.integer({ min: 1, max: NUMBERS });
   const step = fc.oneof(

@@ -11,7 +11,7 @@ import { DAY, NOW, testFleet, type TestFleet } from "../x509/helpers.js";
 
 export const fleet: TestFleet = testFleet("ES256");
 
-export const WORKING: Standing = { level: "none", lowestGeneration: 1, enrolled: true };
+export const WORKING: Standing = { level: "none", lowestGeneration: 1, enrolled: true, suspected: false };
 export const GATEWAY_LIFE_SECONDS = 90 * DAY;
 
 const TICKET_SEED = new Uint8Array(32).fill(7);

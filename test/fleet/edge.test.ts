@@ -49,6 +49,7 @@ function open(message: Uint8Array): DeviceRequest {
     trust: service.trust,
     crypto: nodeCrypto,
     now: service.now(),
+    tokenSecret: service.options.tokenSecret,
   });
 }
 
@@ -276,11 +277,6 @@ const refusedMessages: readonly Row[] = [
     "wrong-key",
   ],
   [
-    "a renewal of a device that never had an LDevID",
-    () => pledge.seal(RenewRequest, pledge.newKey()),
-    "wrong-key",
-  ],
-  [
     "a renewal without proof of the new key",
     () => camera.seal(RenewRequest, { ...camera.newKey(), proof: new Uint8Array(64) }),
     "wrong-key",
@@ -386,6 +382,7 @@ describe("which keys count when", () => {
     trust: days.service.trust,
     crypto: nodeCrypto,
     now: days.service.now(),
+    tokenSecret: days.service.options.tokenSecret,
   });
   const answer = (message: Uint8Array) => codeOf(() => openDeviceRequest(message, context()));
   beforeEach(async () => {
@@ -401,8 +398,11 @@ describe("which keys count when", () => {
     ];
     days.clock.seconds = notAfter;
     expect([renewal, comeback].map(answer)).toEqual(["accepted", "accepted"]);
+    expect(openDeviceRequest(renewal, context()).request).not.toHaveProperty("expired");
     days.clock.seconds = notAfter + 1;
-    expect([renewal, comeback].map(answer)).toEqual(["wrong-key", "accepted"]);
+    expect([renewal, comeback].map(answer)).toEqual(["accepted", "accepted"]);
+    const opened = openDeviceRequest(renewal, context());
+    expect(opened.request).toMatchObject({ via: "renew", expired: true }); // told so, and nothing more
     expect([lamp.syncRequest({}, lamp.idevid), lamp.syncRequest()].map(answer)).toEqual([
       "accepted",
       "accepted",

@@ -93,7 +93,12 @@ export interface SmallFleetOptions {
   /** Part of every key: fleets of two labels have none in common. */
   readonly label?: string;
   readonly staged?: StagedKeys;
+  /** What a verifier makes of a device that comes back. */
+  readonly attest?: (number: number) => boolean;
 }
+
+/** Of every small fleet: opened again with the same log, it knows its tokens again. */
+const TOKEN_SECRET = nodeCrypto.sha256(utf8("token secret"));
 
 export class SmallFleet {
   readonly service: FleetService;
@@ -116,9 +121,11 @@ export class SmallFleet {
 
   static async open(options: SmallFleetOptions = {}): Promise<SmallFleet> {
     const { policy, log = new MemoryEventLog(), clock = new HandClock(), label = "harbour" } = options;
-    const { staged } = options;
-    const parts = { log, clock, crypto: nodeCrypto, entropy, name: label, ...(staged && { staged }) };
-    const whole = { ...parts, keys: fleetKeys(label), policy: { ...DEFAULT_POLICY, ...policy } };
+    const { staged, attest } = options;
+    const hooks = { ...(staged && { staged }), ...(attest && { attest }) };
+    const parts = { log, clock, crypto: nodeCrypto, entropy, name: label, ...hooks };
+    const chosen = { keys: fleetKeys(label), policy: { ...DEFAULT_POLICY, ...policy } };
+    const whole = { ...parts, ...chosen, tokenSecret: TOKEN_SECRET };
     const service = await FleetService.open(whole);
     return new SmallFleet(whole, service, await embeddedStation(service));
   }

@@ -48,7 +48,7 @@ class Table implements LinkSource {
   }
 
   set(number: number, level: Standing["level"]): FleetChange {
-    this.standings.set(number, { level, lowestGeneration: 1, enrolled: true });
+    this.standings.set(number, { level, lowestGeneration: 1, enrolled: true, suspected: false });
     return { type: "standing", number };
   }
 }

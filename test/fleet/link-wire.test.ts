@@ -27,7 +27,12 @@ import { must } from "./fixtures.js";
 const document = utf8("a document");
 const large = new Uint8Array(65_536).fill(7);
 const ticketSeed = new Uint8Array(32).fill(9);
-const word = standingWord({ level: "isolate", lowestGeneration: 0xffff_ffff, enrolled: true });
+const word = standingWord({
+  level: "isolate",
+  lowestGeneration: 0xffff_ffff,
+  enrolled: true,
+  suspected: true,
+});
 const { publicKey } = testSigner("ES256", "a gateway");
 
 const NEWS: readonly News[] = [
@@ -87,11 +92,11 @@ describe("what is said", () => {
     const frame = encodeCbor([
       1,
       new Map<number, number | Uint8Array>([
-        [1, 2],
+        [1, 3],
         [2, ticketSeed],
       ]),
     ]);
-    expect(() => readNews({ frame, documents: [] })).toThrow(/version 2 .* start both from one build/);
+    expect(() => readNews({ frame, documents: [] })).toThrow(/version 3 .* start both from one build/);
   });
 
   test.each([
@@ -207,6 +212,7 @@ describe("standings", () => {
     level: fc.constantFrom(...(Object.keys(LEVELS) as Level[])),
     lowestGeneration: fc.integer({ min: 0, max: 0xffff_ffff }),
     enrolled: fc.boolean(),
+    suspected: fc.boolean(),
   });
 
   test("a word is the standing, and no word is nobody's", () => {
@@ -249,7 +255,7 @@ describe("standings", () => {
     ["of nobody who is something", encodeStandings([{ number: 1, word: 0b00001 }]), "out-of-range"],
     [
       "of a generation that is too high",
-      encodeStandings([{ number: 1, word: 2 ** 37 + 0b10000 }]),
+      encodeStandings([{ number: 1, word: 2 ** 38 + 0b10000 }]),
       "out-of-range",
     ],
   ])("refused: %s", (_, bytes, code) => {

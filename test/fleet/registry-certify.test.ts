@@ -95,6 +95,19 @@ describe("an LDevID", () => {
     expect(only("certificate-issued", registry.facts(certify(via))).notAfter).toBe(registry.now + 30 * DAY);
   });
 
+  test.each(["enroll", "return"] as const)(
+    "P3: an old request to %s that somebody repeats gets none, though a renewal came since",
+    (via) => {
+      const registry = fleetOf(1);
+      if (via === "return") registry.facts(certify("enroll", { nonce: "first" }));
+      registry.facts(certify(via, { nonce: "old" }));
+      registry.facts(certify("renew", { nonce: "new" }));
+      const before = registry.device().certificates;
+      expect(codeOf(registry.ask(certify(via, { nonce: "old" })))).toBe("denied");
+      expect(registry.device().certificates).toBe(before);
+    },
+  );
+
   test("a retry with another key is another request", () => {
     const registry = fleetOf(1);
     registry.facts(certify("enroll"));
@@ -111,6 +124,6 @@ describe("an LDevID", () => {
   });
 
   test.each(["renew", "return"] as const)("to %s, a device has to be enrolled first", (via) => {
-    expect(codeOf(fleetOf(1).ask(certify(via)))).toBe("denied");
+    expect(codeOf(fleetOf(1).ask(certify(via)))).toBe("not-enrolled");
   });
 });

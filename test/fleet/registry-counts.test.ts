@@ -54,7 +54,7 @@ describe("P13: a wipe", () => {
     expect(only("release-issued", registry.carryOut())).toMatchObject({ wipe: 1, level: "none" });
   });
 
-  test("leaves the level that stands when it is carried out, and clears no alarm", () => {
+  test("leaves the level that stands when it is carried out, and clears no further alarm", () => {
     const registry = fleetOf(1);
     registry.facts(sync({ alarms: [{ id: 1, kind: "tamper" }] }));
     registry.act("release", "observe");
@@ -62,7 +62,7 @@ describe("P13: a wipe", () => {
     registry.facts(sync({ nonce: "next", alarms: [{ id: 2, kind: "unreadable" }] }));
     registry.approve(id);
     const wipe = only("release-issued", registry.carryOut());
-    expect(wipe).toMatchObject({ level: "restrict", clearedAlarms: [], wipe: 1 });
+    expect(wipe).toMatchObject({ level: "restrict", clearedAlarms: [1], wipe: 1 });
     expect(registry.device()).toMatchObject({ level: "restrict", alarms: [{ id: 2 }] });
   });
 

@@ -157,6 +157,7 @@ export function certify(via: CertifyRequest["via"], change: Partial<CertifyReque
     number: 1,
     nonce: "nonce",
     newKey: { algorithm: "ES256", bytes: "new-key" },
+    key: "key-hw-1",
     ...(via === "enroll" && { birth: birth(1).birth }),
     ...change,
   };

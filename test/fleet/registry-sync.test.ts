@@ -47,6 +47,16 @@ describe("alarms", () => {
     expect(only("directive-issued", facts).level).toBe("isolate");
   });
 
+  test("P2: a later release clears what one before it cleared, since the device may have missed that one", () => {
+    const registry = fleetOf(1);
+    registry.facts(sync({ alarms: [{ id: 1, kind: "tamper" }] }));
+    registry.act("release", "none");
+    registry.act("hold", "observe");
+    registry.facts(sync({ alarms: [{ id: 2, kind: "fork" }], nonce: "next" }));
+    const { clearedAlarms } = only("release-issued", registry.act("release", "none"));
+    expect(clearedAlarms).toEqual([1, 2]);
+  });
+
   test("P7: only a release clears them, by id; a late repeat does not bring them back", () => {
     const registry = fleetOf(1);
     const alarms = [{ id: 7, kind: "tamper" }];

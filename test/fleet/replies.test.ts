@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { certificateReply, protocolErrorReply, refusalReply, syncReply } from "../../fleet/replies.js";
 import type { FleetEvent } from "../../fleet/events.js";
 import type { Refusal } from "../../fleet/refusal.js";
+import { asSigned } from "../../fleet/renewed-signatures.js";
 import type { DeviceView, FleetView } from "../../fleet/view.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import type { Trust } from "../../protocol/authority.js";
@@ -109,6 +110,37 @@ describe("the reply to a sync", () => {
     const reply = decodeFrame(SyncReply, syncReply(view, revoked, ask([]), trust, nodeCrypto));
     expect(reply.lease).toBeUndefined();
     expect(reply.documents).toEqual(KINDS.map((kind) => newest[kind]));
+  });
+
+  test("to a sync that got no lease: a probe in its place, and as many documents as fit beside it", () => {
+    const probe = new Uint8Array(16).fill(7);
+    for (const maxReplyBytes of [LEAST, 900, 4096]) {
+      const sync = ask([], {}, maxReplyBytes);
+      const bytes = syncReply(view, device, sync, trust, nodeCrypto, asSigned, probe);
+      expect(bytes.length).toBeLessThanOrEqual(maxReplyBytes);
+      const reply = decodeFrame(SyncReply, bytes);
+      expect([reply.lease, reply.probe]).toEqual([undefined, probe]);
+      expect(reply.documents).toEqual(KINDS.slice(0, reply.documents.length).map((kind) => newest[kind]));
+    }
+    const whole = decodeFrame(
+      SyncReply,
+      syncReply(view, device, ask([]), trust, nodeCrypto, asSigned, probe),
+    );
+    expect(whole.documents).toHaveLength(KINDS.length);
+  });
+
+  const notServed: readonly (readonly [string, Partial<DeviceView>])[] = [
+    ["is suspected", { suspectedAt: 1 }],
+    ["is revoked", { level: "revoked" }],
+    ["is another owner's", { transferred: {} as NonNullable<DeviceView["transferred"]> }],
+  ];
+  test.each(notServed)("P7: to a device that %s: neither lease nor probe, and all there is", (_, change) => {
+    for (const probe of [undefined, new Uint8Array(16)]) {
+      const bytes = syncReply(view, { ...device, ...change }, ask([]), trust, nodeCrypto, asSigned, probe);
+      const reply = decodeFrame(SyncReply, bytes);
+      expect([reply.lease, reply.probe]).toEqual([undefined, undefined]);
+      expect(reply.documents).toEqual(KINDS.map((kind) => newest[kind]));
+    }
   });
 
   test("P12: the same question over the same view gives the same bytes", () => {

@@ -12,6 +12,7 @@ import { FLEET_KEY_NAMES, type FleetKeys } from "../../fleet/fleet-keys.js";
 import { DEFAULT_POLICY } from "../../fleet/policy.js";
 import { keyFactOf } from "../../fleet/sealing.js";
 import { FleetService } from "../../fleet/service.js";
+import { TOKEN_SECRET_BYTES } from "../../fleet/sync-tokens.js";
 import { JumpClock } from "../../protocol/adapters/jump-clock.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { utf8 } from "../../protocol/bytes.js";
@@ -67,7 +68,12 @@ export async function serveFleet(devices: number, options: ApiOptions = {}) {
     }),
   ) as FleetKeys;
   const parts = { log: new MemoryEventLog(), keys, crypto: nodeCrypto, entropy, clock };
-  const service = await FleetService.open({ ...parts, policy: DEFAULT_POLICY, name: "harbour" });
+  const service = await FleetService.open({
+    ...parts,
+    tokenSecret: entropy(TOKEN_SECRET_BYTES),
+    policy: DEFAULT_POLICY,
+    name: "harbour",
+  });
   await importDevices(service, 1, devices);
   const tokens = await openTokens(join(folder.path, "tokens"), nodeCrypto, entropy);
   const token = (name: string) => readToken(join(folder.path, "tokens", name));

@@ -127,6 +127,7 @@ describe("what the log holds is what the service knows", () => {
           number: step.number,
           nonce: `n${step.some}`,
           newKey,
+          key: newKey.bytes,
         };
         return service.request(request as RegistryRequest, `device/${step.number}`);
       }

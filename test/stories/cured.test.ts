@@ -163,5 +163,5 @@ test("P2: a stolen key uses up an act; after the term an operator's reboot is ca
   await harbor.start(camera);
   await harbor.speaking(camera);
   expect(told()).toEqual(["attest", "reboot", "reboot"]);
-  expect((await camera.store.load())?.done).toEqual({ reboot: 1 });
+  expect((await camera.store.load())?.record.done).toEqual({ reboot: 1 });
 });

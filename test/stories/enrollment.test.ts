@@ -6,6 +6,7 @@ import { wholeContent } from "../../fleet/ledger-history.js";
 import type { FleetLink } from "../../fleet/link.js";
 import { DEFAULT_POLICY } from "../../fleet/policy.js";
 import { FleetService } from "../../fleet/service.js";
+import { TOKEN_SECRET_BYTES } from "../../fleet/sync-tokens.js";
 import { EnrollRequest } from "../../protocol/certify.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { looksSigned, parseEnvelope } from "../../protocol/cose.js";
@@ -89,9 +90,9 @@ async function enrollWithCut(atMessage: number, when: "before" | "after"): Promi
   await harbor.start(aboard);
   await harbor.speaking(aboard);
   expect(identities(aboard), `identities after a cut ${when} message ${atMessage}`).toBe(1);
-  const record = await aboard.store.load();
+  const stored = await aboard.store.load();
   const fleets = harbor.service.view.devices.get(aboard.number)?.certificates.at(-1)?.signed;
-  expect(Buffer.from(record?.ldevid?.chain[0] ?? []).toString("base64url")).toBe(fleets);
+  expect(Buffer.from(stored?.record.ldevid?.chain[0] ?? []).toString("base64url")).toBe(fleets);
   await harbor.stop(aboard);
   return cut?.happened === true;
 }
@@ -129,6 +130,7 @@ test("P4: a service started again on the same log knows exactly what the old one
   const options = {
     log,
     keys,
+    tokenSecret: entropy(TOKEN_SECRET_BYTES),
     crypto: nodeCrypto,
     entropy,
     clock: harbor.clock,
@@ -160,7 +162,8 @@ test("P9: a birth that was not imported waits, and gets its identity once it is"
     const authority = elsewhere.service.trust.authority.bytes;
     const created = { type: "fleet-created", name: "harbor", at: 0, actor: "fleet" } as const;
     await log.append("fleet", [{ ...created, signed: Buffer.from(authority).toString("base64url") }], 0);
-    const options = { log, keys, crypto: nodeCrypto, entropy, clock, name: "harbor" };
+    const tokenSecret = entropy(TOKEN_SECRET_BYTES);
+    const options = { log, keys, tokenSecret, crypto: nodeCrypto, entropy, clock, name: "harbor" };
     const service = await FleetService.open({ ...options, policy: DEFAULT_POLICY });
     const key = {
       algorithm: "ES256",
@@ -172,6 +175,7 @@ test("P9: a birth that was not imported waits, and gets its identity once it is"
       number: birth.number,
       nonce: "n",
       newKey: key,
+      key: birth.key.bytes,
       birth,
     } as const;
     expect((await service.request(certify, "device")).refusal?.code).toBe("pending-import");

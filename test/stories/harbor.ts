@@ -20,6 +20,7 @@ import type { Position } from "../../fleet/ports.js";
 import { FleetService } from "../../fleet/service.js";
 import { embeddedStation } from "../../fleet/station/embedded.js";
 import type { Station } from "../../fleet/station/station.js";
+import { TOKEN_SECRET_BYTES } from "../../fleet/sync-tokens.js";
 import { JumpClock } from "../../protocol/adapters/jump-clock.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import type { Algorithm } from "../../protocol/crypto.js";
@@ -89,6 +90,7 @@ export class Harbor {
       keys: production ? onlineKeys(keys) : keys,
       staged: { read: async () => this.#staged, settle: async () => undefined },
       founding,
+      tokenSecret: entropy(TOKEN_SECRET_BYTES),
       crypto: nodeCrypto,
       entropy,
       clock,
@@ -157,6 +159,7 @@ export class Harbor {
   async passDays(days: number): Promise<void> {
     for (let day = 0; day < days; day++) {
       this.clock.advance(DAY_MS);
+      this.#aboard.forEach((aboard) => aboard.device?.level); // looks at its clock, or the day would be a jump of it
       await new Promise((done) => setTimeout(done, 2)); // machines do what became due on that day
     }
     await this.observe(); // the observer's certificate lasts 90 days

@@ -30,7 +30,7 @@ const whole = (): Uint8Array => wholeContent(harbor.service.view.ledger);
 async function caughtUp({ store, number }: Aboard, meanwhile = () => undefined as void): Promise<void> {
   await until(async () => {
     meanwhile();
-    const stored = (await store.load())?.ledger?.content;
+    const stored = (await store.load())?.record.ledger?.content;
     return stored !== undefined && equalBytes(stored, whole());
   }, `device ${number} has the fleet's ledger`);
 }

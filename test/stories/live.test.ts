@@ -51,10 +51,10 @@ test("P11: a new Beacon is stored by everyone and confirmed by nobody: a fleet m
   const other = await harbor.bear();
   const receipts = () =>
     harbor.events.filter((e) => e.type === "receipt-received" && e.number === camera.number).length;
-  const before = (await camera.store.load())?.beacon;
+  const before = (await camera.store.load())?.record.beacon;
   await harbor.hold([other.number], "isolate");
   await until(async () => {
-    const stored = (await camera.store.load())?.beacon;
+    const stored = (await camera.store.load())?.record.beacon;
     return Buffer.compare(Buffer.from(stored ?? []), Buffer.from(before ?? [])) !== 0;
   }, "it stored the new Beacon");
   await harbor.speaking(camera); // behind anything it may have sent about it

@@ -29,7 +29,7 @@ beforeEach(async () => {
   camera = await harbor.bear();
   const loaded = await camera.store.load();
   if (!loaded) throw new Error("born above");
-  record = loaded;
+  record = loaded.record;
 });
 afterEach(async () => {
   await harbor.close();

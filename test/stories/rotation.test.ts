@@ -73,7 +73,7 @@ async function awayFor(rotations: readonly (readonly FleetKeyName[])[]): Promise
 const valueOf = (link: Uint8Array): Authority => Authority.decode(parseEnvelope(link).payload);
 
 const authorityOf = async ({ store }: Aboard): Promise<number> => {
-  const bytes = (await store.load())?.authority;
+  const bytes = (await store.load())?.record.authority;
   return bytes ? reopenEnvelope(Authority, bytes, nodeCrypto).value.version : 0;
 };
 

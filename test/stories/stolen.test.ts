@@ -98,8 +98,8 @@ async function nothingFell(): Promise<void> {
     await harbor.start(sailor, { wrap: (radio) => (radio.switch(false), radio) });
     expect(sailor.device.standing).toBe("isolate");
   }
-  expect((await held.store.load())?.holds).toContainEqual({ version: [1, 4], level: "isolate" });
-  expect((await advised.store.load())?.latched).toContainEqual({ term: 1, id: 2, level: "isolate" });
+  expect((await held.store.load())?.record.holds).toContainEqual({ version: [1, 4], level: "isolate" });
+  expect((await advised.store.load())?.record.latched).toContainEqual({ term: 1, id: 2, level: "isolate" });
 }
 
 /** All that the hold key can sign to lower, to shrink the list, or to make nothing newer count. */

@@ -208,7 +208,7 @@ test("P3: a device that is behind on both sides walks A's links, then B's", asyn
   await carry(sailor, arrival.bundle);
   expect(refusals(sailor)).toEqual([]);
   const held = await sailor.store.load();
-  expect(equalBytes(held?.fleetId ?? new Uint8Array(), b.service.trust.fleetId)).toBe(true);
+  expect(equalBytes(held?.record.fleetId ?? new Uint8Array(), b.service.trust.fleetId)).toBe(true);
   await a.stop(sailor);
   await b.speaking(await switchOn(sailor, b, arrival.number));
 });

@@ -11,6 +11,8 @@ import {
   aliases,
   ceremonyNow,
   file,
+  type FreshnessFlags,
+  freshnessFlags,
   keyCount,
   keyName,
   named,
@@ -18,6 +20,7 @@ import {
   rfc3339,
   show,
   switchFlag,
+  tablesFrom,
 } from "../ca-flags.js";
 import { changesFrom, type Named } from "../ca-rotate.js";
 import { type CliContext, jsonFlag } from "../connection.js";
@@ -25,7 +28,7 @@ import { readBytes, readText } from "../files.js";
 import { printLine } from "../output.js";
 import { readPublicKey } from "../public-key.js";
 
-interface RotateFlags {
+interface RotateFlags extends FreshnessFlags {
   readonly out: string;
   readonly key?: readonly Named<string>[];
   readonly threshold?: readonly Named<number>[];
@@ -100,6 +103,7 @@ export const rotate = buildCommand<RotateFlags, [string], CliContext>({
         default: "factory",
         brief: "Replaced CAs that stay listed",
       },
+      ...freshnessFlags,
       json: jsonFlag,
     },
     aliases,
@@ -124,6 +128,7 @@ export const rotate = buildCommand<RotateFlags, [string], CliContext>({
       timeBase: flags.timeBase ?? now,
       replaceX509Root,
       keepIssuers,
+      tables: tablesFrom(flags),
       ...(folder !== undefined && { folder }),
       ...(x509Root !== undefined && { x509Root }),
     };

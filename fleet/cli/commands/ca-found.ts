@@ -6,14 +6,26 @@ import { keyId } from "../../../protocol/cose.js";
 import type { PublicKey } from "../../../protocol/crypto.js";
 import { createKeyFiles } from "../../adapters/key-files.js";
 import { FLEET_KEY_NAMES, type FleetKeyName } from "../../fleet-keys.js";
-import { aliases, ceremonyNow, count, files, keyName, outFlag, show, switchFlag } from "../ca-flags.js";
+import {
+  aliases,
+  ceremonyNow,
+  count,
+  files,
+  type FreshnessFlags,
+  freshnessFlags,
+  keyName,
+  outFlag,
+  show,
+  switchFlag,
+  tablesFrom,
+} from "../ca-flags.js";
 import { foundOffline, type KeyPlan } from "../ca-found.js";
 import { type CliContext, jsonFlag } from "../connection.js";
 import { readText } from "../files.js";
 import { printJson, printLine, printRecord } from "../output.js";
 import { readPublicKey } from "../public-key.js";
 
-interface InitFlags {
+interface InitFlags extends FreshnessFlags {
   readonly out: string;
   readonly name: string;
   readonly roots?: number;
@@ -58,6 +70,7 @@ export const init = buildCommand<InitFlags, [], CliContext>({
       transfers: count("Transfer keys to make, offline [default: as many as release keys]"),
       transferKey: files("Public transfer key that was made elsewhere; may be repeated"),
       transferThreshold: count("How many transfer keys must sign [default: 1]"),
+      ...freshnessFlags,
       json: jsonFlag,
     },
     aliases,
@@ -71,7 +84,15 @@ export const init = buildCommand<InitFlags, [], CliContext>({
     const transfer = isSaid
       ? await keyPlan(flags.transfers, flags.transferKey, flags.transferThreshold, this)
       : { made: release.made + release.given.length, given: [], threshold: release.threshold };
-    const plan = { folder, name, root, ...(apart && { release }), ...((apart || isSaid) && { transfer }) };
+    const tables = tablesFrom(flags);
+    const plan = {
+      folder,
+      name,
+      root,
+      tables,
+      ...(apart && { release }),
+      ...((apart || isSaid) && { transfer }),
+    };
     const state = await foundOffline(plan, ceremonyNow());
     show(state, undefined, flags.json, this);
     printLine(this.process.stderr, `bring ${folder}/offline to a safe place now; it is not needed to run`);

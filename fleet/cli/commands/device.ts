@@ -5,6 +5,7 @@ import type { EventResource } from "../../api/events.js";
 import { type CliContext, clientAliases, type ClientFlags, clientFlags, connect } from "../connection.js";
 import { numberParameter, wholeNumber } from "../device-number.js";
 import { CliError, EXIT } from "../exit.js";
+import { freshnessText } from "../freshness.js";
 import { NOTHING, printJson, printLine, printRecord, printTable } from "../output.js";
 
 interface ListFlags extends ClientFlags {
@@ -19,7 +20,8 @@ const list = buildCommand<ListFlags, [], CliContext>({
     brief: "List devices, their level, and whether they know it",
     fullDescription: [
       "One line per device, by number. KNOWS is confirmed once the device has signed that it holds everything",
-      "that was issued for it; not-yet may also mean that it is dark.",
+      "that was issued for it; not-yet may also mean that it is dark. ACCESS says what waits for an operator:",
+      "suspected, see daymark device vouch; return asked, see daymark device readmit.",
       "",
       "Example: daymark device list --filter level:isolate --filter knows:not-yet",
     ].join("\n"),
@@ -33,7 +35,9 @@ const list = buildCommand<ListFlags, [], CliContext>({
         optional: true,
         variadic: true,
         placeholder: "name:value",
-        brief: "Only these: level:<level>, knows:<confirmed|not-yet>, model:<model>; may be repeated",
+        brief:
+          "Only these: level:<level>, knows:<confirmed|not-yet>, model:<model>, suspected:<yes|no>, " +
+          "return:<none|asked|approved>; may be repeated",
       },
       after: { kind: "parsed", parse: wholeNumber, default: "0", brief: "Begin behind this number" },
       limit: { kind: "parsed", parse: wholeNumber, default: "100", brief: "At most so many, 1 to 1000" },
@@ -131,16 +135,30 @@ function listPath({ filter = [], limit }: ListFlags, after: number): string {
   return `/v1/devices?${query.toString()}`;
 }
 
-const HEADING = ["NUMBER", "LEVEL", "KNOWS", "LAST CONTACT", "LDEVID UNTIL", "ALARMS", "MODEL"] as const;
+const HEADING = [
+  "NUMBER",
+  "LEVEL",
+  "KNOWS",
+  "LAST CONTACT",
+  "LDEVID UNTIL",
+  "ALARMS",
+  "ACCESS",
+  "MODEL",
+] as const;
 
 function rowOf(device: DeviceResource): string[] {
   const { number, level, knows, lastContactAt, ldevidUntil, alarms, model } = device;
   const dates = [lastContactAt ?? NOTHING, ldevidUntil ?? NOTHING];
-  return [String(number), level, knows, ...dates, String(alarms.length), model];
+  return [String(number), level, knows, ...dates, String(alarms.length), accessOf(device), model];
+}
+
+function accessOf({ suspectedSince, comingBack }: DeviceResource): string {
+  if (suspectedSince !== undefined) return "suspected";
+  return comingBack ? `return ${comingBack}` : NOTHING;
 }
 
 function recordOf(device: DeviceResource): Record<string, string> {
-  const { confirmed, alarms } = device;
+  const { confirmed, alarms, suspectedSince, comingBack, ticketUntil, freshness } = device;
   return {
     number: String(device.number),
     level: device.level,
@@ -153,6 +171,10 @@ function recordOf(device: DeviceResource): Record<string, string> {
     "hardware id": device.hardwareId,
     imported: device.importedAt,
     alarms: alarms.map(({ id, kind, at }) => `${id} ${kind} (${at})`).join(", ") || NOTHING,
+    ...(suspectedSince !== undefined && { "suspected since": suspectedSince }),
+    ...(comingBack && { return: comingBack }),
+    ...(ticketUntil !== undefined && { "ticket until": ticketUntil }),
+    ...(freshness && { "own freshness": freshnessText(freshness) }),
   };
 }
 
@@ -161,7 +183,7 @@ function versionsText({ directive, release }: DocumentVersions): string {
 }
 
 function lineOf({ position, at, type, actor, ...event }: EventResource): string {
-  const { number, level, reason, act, devices, count, match, advisory, authority, owner } = event;
+  const { number, level, reason, act, devices, count, match, advisory, authority, owner, freshness } = event;
   const about = [
     number !== undefined && `${type === "holder-certified" ? "holder" : "device"} ${number}`,
     authority !== undefined && `version ${authority}`,
@@ -170,6 +192,7 @@ function lineOf({ position, at, type, actor, ...event }: EventResource): string 
     match,
     advisory !== undefined && `advisory ${advisory}`,
     owner !== undefined && `fleet ${owner}`,
+    freshness && `freshness ${freshnessText(freshness)}`,
     devices !== undefined && `${devices} devices`,
     act !== undefined && `request ${act}`,
     reason !== undefined && `(${reason})`,

@@ -1,6 +1,7 @@
 /** `daymark quarantine request | lift | wipe | approve`: take a device's rights away, and give them back. */
 import { createInterface } from "node:readline/promises";
 import { buildCommand } from "@stricli/core";
+import type { FreshnessRules } from "../../../protocol/authority.js";
 import { type Level, LEVELS } from "../../../protocol/level.js";
 import type { ActResource } from "../../api/acts.js";
 import { nextStep, printAct, printActDevices } from "../act-output.js";
@@ -14,6 +15,7 @@ import {
 } from "../acts.js";
 import { type CliContext, clientAliases, type ClientFlags, clientFlags, connect } from "../connection.js";
 import { CliError, EXIT } from "../exit.js";
+import { parseFreshness } from "../freshness.js";
 import { printJson, printLine } from "../output.js";
 import { status } from "./quarantine-status.js";
 
@@ -52,13 +54,20 @@ const request = buildCommand<LevelFlags, number[], CliContext>({
   },
 });
 
-const lift = buildCommand<LevelFlags, number[], CliContext>({
+interface LiftFlags extends LevelFlags {
+  readonly freshness?: FreshnessRules;
+}
+
+const lift = buildCommand<LiftFlags, number[], CliContext>({
   docs: {
     brief: "Ask to lift what holds devices",
     fullDescription: [
       "Lifting always waits for a second person, or for the signatures of the release keys where these are not on",
       "the server. A device is then free when it has come back, asked, and got a fresh lease: no older document",
       "frees it.",
+      "",
+      "With --freshness the devices get a table of their own for when no lease comes any more, in place of their",
+      "model's, until their next release: 30d:restrict,90d:isolate, or never.",
       "",
       "Example: daymark quarantine lift 7 --reason 'found again'",
     ].join("\n"),
@@ -72,14 +81,22 @@ const lift = buildCommand<LevelFlags, number[], CliContext>({
         default: "none",
         brief: "The level to leave them at",
       },
+      freshness: {
+        kind: "parsed",
+        parse: parseFreshness,
+        optional: true,
+        placeholder: "table",
+        brief: "What a lease that ran out does to them, such as 30d:restrict,90d:isolate",
+      },
       reason: reasonFlag,
     },
     aliases: clientAliases,
     positional: numbersParameter,
   },
   func(flags, ...numbers) {
-    const { level, reason } = flags;
-    return fileAct("/v1/quarantine/lifts", { numbers, level, reason }, flags, this);
+    const { level, freshness, reason } = flags;
+    const body = { numbers, level, ...(freshness && { freshness }), reason };
+    return fileAct("/v1/quarantine/lifts", body, flags, this);
   },
 });
 

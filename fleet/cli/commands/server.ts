@@ -11,6 +11,7 @@ import type { Crypto, Entropy } from "../../../protocol/crypto.js";
 import { linkPath } from "../../adapters/link-server.js";
 import type { FleetLink } from "../../link.js";
 import type { Fleet } from "../../main.js";
+import { DEFAULT_POLICY, type FleetPolicy } from "../../policy.js";
 import { type CliContext, dataFlag, fleetFolder, jsonFlag } from "../connection.js";
 import { errorText } from "../exit.js";
 import { endAtFaults } from "../faults.js";
@@ -48,6 +49,7 @@ interface RunFlags {
   readonly apiPort: number;
   readonly host: string;
   readonly gateways: number;
+  readonly returns: FleetPolicy["returns"];
   readonly json: boolean;
 }
 
@@ -59,6 +61,9 @@ export function serverRun(startGateway: StartGateway, startGateways: StartGatewa
         "Opens the fleet in the data folder, or founds one there, and serves until Ctrl-C. The API listens on this",
         "machine only. The gateway listens on this machine only as long as --host is localhost, else everywhere.",
         "More gateways can be started beside it, on a port of their own: daymark gateway run.",
+        "",
+        "With --returns attest a device that no verifier vouches for waits for an operator, as all do with ask: see",
+        "daymark device readmit.",
         "",
         "Example: daymark server run --host gateway.example.org",
       ].join("\n"),
@@ -79,6 +84,13 @@ export function serverRun(startGateway: StartGateway, startGateways: StartGatewa
           parse: processCount(0),
           default: "0",
           brief: `Gateways that are processes of their own, up to ${MAX_PROCESSES}; 0: one in this process`,
+        },
+        returns: {
+          kind: "enum",
+          values: ["accept", "attest", "ask"],
+          default: DEFAULT_POLICY.returns,
+          brief:
+            "A device whose LDevID ended: comes back by itself, if it is attested, or if an operator agrees",
         },
         json: jsonFlag,
       },
@@ -110,7 +122,8 @@ async function serve(flags: RunFlags, starters: Starters, { process }: CliContex
   const open: { close(): Promise<void> }[] = [];
   try {
     const folder = fleetFolder(flags.data, env);
-    const fleet = await openFleet({ folder, name: flags.name, ...parts });
+    const policy = { ...DEFAULT_POLICY, returns: flags.returns };
+    const fleet = await openFleet({ folder, name: flags.name, policy, ...parts });
     open.push(fleet);
     const say = (line: string) => printLine(stderr, line);
     const link = await openLink(fleet, flags, say);

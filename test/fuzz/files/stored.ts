@@ -49,13 +49,14 @@ async function deviceState(folder: string, newest: DeviceRecord): Promise<readon
   const older = { ...newest, receiptCounter: newest.receiptCounter + 1 };
   const store = new LowdbDeviceStore(folder);
   for (const record of [older, newest]) await store.save(record);
-  const textOf = (record: DeviceRecord) => toHex(encodeState({ generation: 1, record }));
+  const textOf = (record: DeviceRecord) => toHex(encodeState({ saves: 1, generation: 1, record }));
   const known = new Map([older, newest].map((record, i) => [textOf(record), ["older", "newest"][i]!]));
   const read = async () => {
     const found = await new LowdbDeviceStore(folder).load();
-    const word = found && known.get(textOf(found));
+    const word = found && known.get(textOf(found.record));
     if (!found || !word) throw new Unacceptable("a state was read that was never saved");
-    boot(found, repeatable, 0);
+    if (word === "older" && !found.doubt) throw new Unacceptable("an older state was read as the newest");
+    boot(found.record, repeatable, 0);
     return word;
   };
   return [0, 1].map((slot) => {

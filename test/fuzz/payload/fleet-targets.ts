@@ -31,7 +31,8 @@ export function fleetTargets({ home, ring, documents }: World): readonly Target[
 function askSigned(service: FleetService, bytes: Uint8Array): string {
   return outcomeOf(() => {
     const { view, trust } = service;
-    const edge = { view, trust, crypto: repeatable, now: service.now() };
+    const { tokenSecret } = service.options;
+    const edge = { view, trust, crypto: repeatable, now: service.now(), tokenSecret };
     const { request, sync } = openDeviceRequest(bytes, edge);
     const device = view.devices.get(request.number);
     if (sync && device) syncReply(view, device, sync, trust, repeatable);

@@ -12,9 +12,11 @@ import { DEFAULT_POLICY } from "../../../fleet/policy.js";
 import { FleetService } from "../../../fleet/service.js";
 import { embeddedStation } from "../../../fleet/station/embedded.js";
 import type { Station } from "../../../fleet/station/station.js";
+import { TOKEN_SECRET_BYTES } from "../../../fleet/sync-tokens.js";
 import { handoverOf, ownerIn, takeDevice } from "../../../fleet/transfers.js";
 import { Authority } from "../../../protocol/authority.js";
 import { splitBundle } from "../../../protocol/bundle.js";
+import { utf8 } from "../../../protocol/bytes.js";
 import type { Clock } from "../../../protocol/clock.js";
 import type { Algorithm } from "../../../protocol/crypto.js";
 import { sealEnvelope } from "../../../protocol/envelope.js";
@@ -52,6 +54,7 @@ export class Fleet {
       clock: CLOCK,
       crypto: repeatable,
       policy: DEFAULT_POLICY,
+      tokenSecret: utf8(name.padEnd(TOKEN_SECRET_BYTES)),
     };
     const service = await FleetService.open({ ...parts, entropy: countedEntropy(name), name });
     return new Fleet(service, await embeddedStation(service), keys, ring);
