@@ -1,0 +1,71 @@
+/** What happens by itself: applications that speak whenever they may, and people who start again what has stopped. */
+import { DeviceError } from "../../../device/errors.js";
+import { utf8 } from "../../../protocol/bytes.js";
+import type { DeviceNode } from "../device-node.js";
+import type { Observer } from "../observer.js";
+import { HOUR, MINUTE } from "../plan/draws.js";
+import { switchOn } from "./machines.js";
+import type { Scene } from "./scene.js";
+
+/** A device that stopped is started again after this, then ever later. */
+const FIRST_RESTART_MS = 10 * MINUTE;
+const LAST_RESTART_MS = 48 * HOUR;
+const REBOOT_MS = MINUTE;
+
+/** A device that was born takes part from now on, and its application speaks. */
+export function joins(scene: Scene, node: DeviceNode): void {
+  scene.crew.push(node);
+  keepSpeaking(scene, node);
+}
+
+/** It says something again and again, at times of its own. */
+function keepSpeaking(scene: Scene, node: DeviceNode): void {
+  const luck = scene.luck(`${node.name}/application`);
+  const { speaksEveryMs } = scene.plan;
+  const nightMs = () => Math.max(0, scene.dayMs - scene.world.nowMs);
+  const next = () =>
+    scene.after(nightMs() + luck.between(1, 2 * speaksEveryMs), "application", node.name, () => {
+      next();
+      if (!node.device) return undefined;
+      node.device.publish("reading", utf8("21.5")).then(
+        () => scene.tally.count("application", "taken"),
+        (error: unknown) =>
+          scene.tally.count("application", error instanceof DeviceError ? error.code : "lost"),
+      );
+      return "wants to speak";
+    });
+  next();
+}
+
+/** Starts devices again that failed or did not start, and restarts those whose fleet asks for it. */
+export class Restarts implements Observer {
+  readonly #scene: Scene;
+  readonly #failures = new Map<DeviceNode, number>();
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  deviceEvent(node: DeviceNode, event: Parameters<NonNullable<Observer["deviceEvent"]>>[1]): void {
+    if (event.type === "act" && event.act === "reboot") this.#again(node, REBOOT_MS);
+  }
+
+  power(node: DeviceNode, power: Parameters<NonNullable<Observer["power"]>>[1]): void {
+    if (power === "trouble") this.#again(node, this.#delayMs(node));
+  }
+
+  #again(node: DeviceNode, delayMs: number): void {
+    this.#scene.after(delayMs, "restart", node.name, async () => {
+      if (node.number === undefined) return undefined;
+      await node.stop();
+      await switchOn(this.#scene, node);
+      return node.trouble ? "in vain" : "done";
+    });
+  }
+
+  #delayMs(node: DeviceNode): number {
+    const failures = this.#failures.get(node) ?? 0;
+    this.#failures.set(node, failures + 1);
+    return Math.min(FIRST_RESTART_MS * 2 ** failures, LAST_RESTART_MS);
+  }
+}
