@@ -9,6 +9,10 @@ import { bundleGuards } from "./rows/bundle.js";
 import { cryptoGuards } from "./rows/crypto.js";
 import { deviceGuards } from "./rows/device.js";
 import { deviceCoreGuards } from "./rows/device-core.js";
+import { deviceReturnGuards } from "./rows/device-dark.js";
+import { returnsGuards } from "./rows/returns.js";
+import { storedGuards } from "./rows/stored.js";
+import { tokenGuards } from "./rows/tokens.js";
 import { deviceModuleGuards } from "./rows/device-modules.js";
 import { fleetGuards } from "./rows/fleet.js";
 import { fleetCoreGuards } from "./rows/fleet-core.js";
@@ -19,9 +23,11 @@ import { fuzzGuards } from "./rows/fuzz.js";
 import { swarmGuards } from "./rows/swarm.js";
 import { gatewayGuards } from "./rows/gateway.js";
 import { gatewayEdgeGuards } from "./rows/gateway-edge.js";
+import { launderingGuards } from "./rows/laundering.js";
 import { ledgerGuards } from "./rows/ledger.js";
 import { operatorGuards } from "./rows/operator.js";
 import { peerGuards } from "./rows/peers.js";
+import { keysGuards } from "./rows/own-keys.js";
 import { predicateGuards } from "./rows/predicate.js";
 import { quorumGuards } from "./rows/quorum.js";
 import { storageGuards } from "./rows/storage.js";
@@ -29,6 +35,7 @@ import { storyGuards } from "./rows/stories.js";
 import { moreStoryGuards } from "./rows/stories-more.js";
 import { transportGuards } from "./rows/transport.js";
 import { transferGuards } from "./rows/transfer.js";
+import { worldGuards } from "./rows/world.js";
 import { wireGuards } from "./rows/wire.js";
 import { x509Guards } from "./rows/x509.js";
 
@@ -36,6 +43,13 @@ export const guards: readonly Guard[] = [
   ...storyGuards,
   ...moreStoryGuards,
   ...wireGuards,
+  ...deviceReturnGuards,
+  ...returnsGuards,
+  ...storedGuards,
+  ...tokenGuards,
+  ...worldGuards,
+  ...keysGuards,
+  ...launderingGuards,
   ...bundleGuards,
   ...predicateGuards,
   ...ledgerGuards,

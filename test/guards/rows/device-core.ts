@@ -247,8 +247,8 @@ export const deviceCoreGuards: readonly Guard[] = [
     name: "an act that was receipted is not done again",
     principle: "P2",
     file: "device/documents.ts",
-    find: "return done ? withHeld(",
-    replace: "return done && held.lease === lease ? withHeld(",
+    find: "  if (!receipted) return",
+    replace: "  if (!receipted || receipted) return",
     test: {
       file: ORDERS_TEST,
       name: "what its lease says was receipted is not done again",
@@ -290,8 +290,8 @@ export const deviceCoreGuards: readonly Guard[] = [
     name: "a lease from before a new Authority brings no counts",
     principle: "P2",
     file: "device/documents.ts",
-    find: "const done = required.authority < version ? undefined : lease.value.done;",
-    replace: "const done = required.authority > version ? undefined : lease.value.done;",
+    find: "return required.authority < version ? state :",
+    replace: "return required.authority > version ? state :",
     test: { file: TERMS_TEST, name: "brings no old count back" },
   },
   {

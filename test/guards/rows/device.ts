@@ -24,9 +24,9 @@ export const deviceGuards: readonly Guard[] = [
     name: "a save is durable before anything leaves",
     principle: "P4",
     file: MACHINE,
-    find: '    ...(after.record === before.record ? [] : [{ type: "save", record: after.record } as const]),\n    ...(was === is ? [] : [{ type: "level", level: is, before: was } as const]),\n    ...effects.filter(({ type }) => type !== "reconnect"),\n',
+    find: '    ...keeping(before.record, after.record, was === is),\n    ...(was === is ? [] : [{ type: "level", level: is, before: was } as const]),\n    ...effects.filter(({ type }) => type !== "reconnect"),\n',
     replace:
-      '    ...effects.filter(({ type }) => type !== "reconnect"),\n    ...(after.record === before.record ? [] : [{ type: "save", record: after.record } as const]),\n    ...(was === is ? [] : [{ type: "level", level: is, before: was } as const]),\n',
+      '    ...effects.filter(({ type }) => type !== "reconnect"),\n    ...keeping(before.record, after.record, was === is),\n    ...(was === is ? [] : [{ type: "level", level: is, before: was } as const]),\n',
     test: { file: SPEAK, name: "P4: in every step of a long life" },
   },
   {
@@ -112,8 +112,8 @@ export const deviceGuards: readonly Guard[] = [
     name: "what a boot is charged is stored",
     principle: "P6",
     file: DRIVER,
-    find: "  await store.save(state.record); //",
-    replace: "  //",
+    find: 'if (effect.type === "save-session") await',
+    replace: 'if (effect.type === "save-session" && attempts < 0) await',
     test: { file: LIFE, name: "P6: each boot is stored" },
   },
   {
@@ -263,7 +263,7 @@ export const deviceGuards: readonly Guard[] = [
     name: "a device that was born is not born again",
     principle: "P7",
     file: "device/birth.ts",
-    find: "if (present) return present;",
+    find: "if (present) return present.record;",
     replace: "",
     test: { file: BIRTH, name: "a device that was born is not born again" },
   },

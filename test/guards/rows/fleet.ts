@@ -76,14 +76,6 @@ export const fleetGuards: readonly Guard[] = [
     test: { file: EDGE, name: "an LDevID renews up to its last second" },
   },
   {
-    name: "a return takes the IDevID",
-    principle: "P9",
-    file: "fleet/edge.ts",
-    find: "(device) => [publicKeyOf(device.key)]",
-    replace: "operationalKeys",
-    test: { file: EDGE, name: "a return signed by the LDevID key" },
-  },
-  {
     name: "a message counts over its own device's session only",
     principle: "P1",
     file: "fleet/front-door.ts",

@@ -52,14 +52,6 @@ export const moreStoryGuards: readonly Guard[] = [
     test: { file: "test/stories/acts.test.ts", name: "wiped, a device comes back as a pledge" },
   },
   {
-    name: "what the fleet has a receipt for is not done again",
-    principle: "P2",
-    file: "device/documents.ts",
-    find: "return done ? withHeld(state, {}, { done: mergeDone(record.done ?? {}, done) }) : state;",
-    replace: "return state;",
-    test: { file: "test/stories/acts.test.ts", name: "an older image of the disk" },
-  },
-  {
     name: "documents in force are signed by the keys of today before they go out",
     principle: "P9",
     file: "fleet/lacking.ts",
