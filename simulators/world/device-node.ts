@@ -32,6 +32,8 @@ export class DeviceNode {
   build: Build;
   /** Its number, once it was born. */
   number: number | undefined;
+  /** Made of another one's disk: the number is that one's. */
+  isCopy = false;
   /** Why it stopped, or did not start, when it was not switched off. */
   trouble: Error | undefined;
   readonly #parts: DeviceParts;

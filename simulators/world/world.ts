@@ -115,6 +115,7 @@ export class World extends Stage {
     const copy = this.makeDevice({ model, ticking, build, name });
     copy.disk.restore(node.disk.image());
     copy.number = number;
+    copy.isCopy = true;
     return copy;
   }
 

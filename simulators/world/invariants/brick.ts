@@ -56,7 +56,7 @@ export class NoBrick implements Invariant {
 
   /** As somebody does who comes by: a device that stopped, for whatever reason, is switched on again. */
   async #restarted(world: World, node: DeviceNode): Promise<void> {
-    if (node.number === undefined) return; // never born, or never switched on again
+    if (node.number === undefined || node.isCopy) return; // never born; or somebody else's
     if (node.trouble && node.isPowered) await world.perform(node.name, "is switched off", () => node.stop());
     if (!node.isPowered) await world.perform(node.name, "is switched on", () => node.start());
   }
@@ -72,7 +72,7 @@ export class NoBrick implements Invariant {
     const { transferred } = this.#standings.ofNumber(fleet, record.number) ?? {};
     const isGone = transferred || this.#standings.leastOf(fleet, record.number) === "revoked";
     const isBroken = node.trouble !== undefined && this.#disks.isTouched(node);
-    return same.length === 1 && !isGone && !isBroken;
+    return same.length === 1 && !node.isCopy && !isGone && !isBroken;
   }
 
   /** Every suspicion, alarm, hold and request to come back, by the people who may. */

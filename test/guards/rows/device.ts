@@ -73,8 +73,8 @@ export const deviceGuards: readonly Guard[] = [
     name: "errors again and again delay for an hour at most",
     principle: "P11",
     file: PAUSES,
-    find: "Math.min(FIRST_PAUSE_MS * 2 ** session.fruitless, MAX_RETRY_AFTER_SECONDS * 1000)",
-    replace: "FIRST_PAUSE_MS * 2 ** session.fruitless",
+    find: "Math.min(firstMs * 2 ** times, MAX_RETRY_AFTER_SECONDS * 1000)",
+    replace: "firstMs * 2 ** times",
     test: { file: ASKING, name: "P11: again and again delays ever longer" },
   },
   {
