@@ -38,7 +38,5 @@ const encoder = new TextEncoder();
 
 /** `value` as 4 bytes, big-endian. */
 export function uint32(value: number): Uint8Array {
-  const out = new Uint8Array(4);
-  new DataView(out.buffer).setUint32(0, value);
-  return out;
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }

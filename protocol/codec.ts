@@ -5,9 +5,12 @@
  * surrogate pair into bytes that are no UTF-8.
  */
 import { Decoder } from "cbor-x";
-import { concatBytes, utf8 } from "./bytes.js";
-import { assertStrictCbor, MAJOR, MAX_CBOR_BYTES } from "./strict.js";
+import { CborWriter } from "./cbor-writer.js";
 import { ProtocolError } from "./errors.js";
+import { assertStrictCbor, MAJOR, MAX_CBOR_BYTES } from "./strict.js";
+
+/** One for all: nothing else runs while an item is written. */
+const writer = new CborWriter();
 
 /** What the profile can hold. Integers are safe integers. */
 export type CborValue = number | boolean | string | Uint8Array | readonly CborValue[] | CborMap;
@@ -25,14 +28,15 @@ const library = new Decoder({
  * @throws ProtocolError "too-large"; "out-of-range" or "malformed" for a number or text that has no encoding.
  */
 export function encodeCbor(value: CborValue): Uint8Array {
-  const bytes = encodeItem(value);
-  if (bytes.length > MAX_CBOR_BYTES) {
+  writer.clear(); // whatever an item that could not be written has left
+  write(value);
+  if (writer.length > MAX_CBOR_BYTES) {
     throw new ProtocolError(
       "too-large",
-      `this message has ${bytes.length} bytes; ${MAX_CBOR_BYTES} are allowed`,
+      `this message has ${writer.length} bytes; ${MAX_CBOR_BYTES} are allowed`,
     );
   }
-  return bytes;
+  return writer.take();
 }
 
 /** @throws ProtocolError "malformed" or "too-large" for anything but one item of the strict profile. */
@@ -41,18 +45,32 @@ export function decodeCbor(bytes: Uint8Array): CborValue {
   return fromLibrary(library.decode(bytes));
 }
 
-function encodeItem(value: CborValue): Uint8Array {
-  if (typeof value === "boolean") return Uint8Array.of(value ? 0xf5 : 0xf4);
-  if (typeof value === "number") return encodeInteger(value);
-  if (typeof value === "string") return encodeString(MAJOR.text, wellFormed(value));
-  if (value instanceof Uint8Array) return encodeString(MAJOR.bytes, value);
-  if (Array.isArray(value)) {
+function write(value: CborValue): void {
+  if (typeof value === "number") writer.integer(value);
+  else if (value instanceof Uint8Array) writer.bytes(value);
+  else if (value instanceof Map) writeMap(value as CborMap);
+  else if (typeof value === "string") writer.text(value);
+  else if (typeof value === "boolean") writer.boolean(value);
+  else {
     const items = value as readonly CborValue[];
-    return concatBytes(encodeHead(MAJOR.array, items.length), ...items.map(encodeItem));
+    writer.head(MAJOR.array, items.length);
+    for (const item of items) write(item);
   }
-  const entries = [...(value as CborMap)].sort(([a], [b]) => compareKeys(a, b));
-  const items = entries.flatMap(([key, item]) => [encodeInteger(key), encodeItem(item)]);
-  return concatBytes(encodeHead(MAJOR.map, entries.length), ...items);
+}
+
+function writeMap(map: CborMap): void {
+  writer.head(MAJOR.map, map.size);
+  const keys = [...map.keys()];
+  for (const key of isInOrder(keys) ? keys : keys.sort(compareKeys)) {
+    writer.integer(key);
+    write(map.get(key) as CborValue);
+  }
+}
+
+function isInOrder(keys: readonly number[]): boolean {
+  for (let at = 1; at < keys.length; at++)
+    if (compareKeys(keys[at - 1] as number, keys[at] as number) > 0) return false;
+  return true;
 }
 
 /** Bytewise order of the encoded keys: 0, 1, 2 …, then −1, −2 … */
@@ -60,42 +78,15 @@ function compareKeys(a: number, b: number): number {
   return a < 0 || b < 0 ? b - a : a - b;
 }
 
-function encodeInteger(value: number): Uint8Array {
-  if (!Number.isSafeInteger(value))
-    throw new ProtocolError("out-of-range", "only safe integers can be encoded");
-  return value >= 0 ? encodeHead(MAJOR.unsigned, value) : encodeHead(MAJOR.negative, -1 - value);
-}
-
-function encodeString(major: number, bytes: Uint8Array): Uint8Array {
-  return concatBytes(encodeHead(major, bytes.length), bytes);
-}
-
-/** Half a surrogate pair has no UTF-8; an encoder that puts U+FFFD there would alter what is signed. */
-function wellFormed(text: string): Uint8Array {
-  if (/\p{Surrogate}/u.test(text)) throw new ProtocolError("malformed", "text holds half a surrogate pair");
-  return utf8(text);
-}
-
-/** RFC 8949 §3: initial byte and argument, in the shortest form. */
-function encodeHead(major: number, argument: number): Uint8Array {
-  if (argument < 24) return Uint8Array.of((major << 5) | argument);
-  const log2Size = argument < 2 ** 8 ? 0 : argument < 2 ** 16 ? 1 : argument < 2 ** 32 ? 2 : 3;
-  const out = new Uint8Array(1 + (1 << log2Size));
-  out[0] = (major << 5) | (24 + log2Size);
-  for (let at = out.length - 1, rest = argument; at > 0; at--, rest = Math.floor(rest / 256)) {
-    out[at] = rest % 256;
-  }
-  return out;
-}
-
 function fromLibrary(value: unknown): CborValue {
+  if (typeof value === "number") return value;
   if (typeof value === "bigint") return Number(value);
   if (value instanceof Uint8Array) return new Uint8Array(value); // a copy: the library aliases its input
   if (Array.isArray(value)) return value.map(fromLibrary);
   if (value instanceof Map) {
-    return new Map(
-      [...(value as Map<number | bigint, unknown>)].map(([k, item]) => [Number(k), fromLibrary(item)]),
-    );
+    const map = new Map<number, CborValue>();
+    for (const [key, item] of value as Map<number | bigint, unknown>) map.set(Number(key), fromLibrary(item));
+    return map;
   }
   return value as CborValue;
 }

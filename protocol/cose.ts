@@ -16,6 +16,7 @@ const CO_SIGNATURES = -65_537;
 const MAX_SIGNATURES = 16;
 /** RFC 9053 §2.1 and §2.2. */
 export const COSE_ALGORITHMS = { ES256: -7, Ed25519: -8 } as const satisfies Record<Algorithm, number>;
+const ALGORITHMS = Object.keys(COSE_ALGORITHMS) as readonly Algorithm[];
 /** First of the media type numbers that RFC 7252 §12.3 leaves for experiments. */
 export const TYP_BASE = 65_000;
 const KID_BYTES = 8;
@@ -36,9 +37,14 @@ export interface EnvelopeParts {
   readonly signatures: readonly [SignatureParts, ...SignatureParts[]];
 }
 
+/** Of keys in use: the same few sign, and are looked for, again and again. */
+const keyIds = new WeakMap<PublicKey, Uint8Array>();
+
 /** Names a key: the first 8 bytes of the SHA-256 of its bytes. */
 export function keyId(key: PublicKey, crypto: Crypto): Uint8Array {
-  return crypto.sha256(key.bytes).slice(0, KID_BYTES);
+  let id = keyIds.get(key);
+  if (!id) keyIds.set(key, (id = crypto.sha256(key.bytes).slice(0, KID_BYTES)));
+  return id;
 }
 
 /** True when these bytes claim to be an envelope; a plain frame starts otherwise. */
@@ -94,9 +100,7 @@ function parseSignature(
     throw new ProtocolError("malformed", "the protected header holds alg, kid and typ, and nothing else");
   }
   const [alg, kid, typ] = [HEADER.alg, HEADER.kid, HEADER.typ].map((key) => (header as CborMap).get(key));
-  const algorithm = (Object.keys(COSE_ALGORITHMS) as Algorithm[]).find(
-    (name) => COSE_ALGORITHMS[name] === alg,
-  );
+  const algorithm = ALGORITHMS.find((name) => COSE_ALGORITHMS[name] === alg);
   if (!algorithm) throw new ProtocolError("malformed", "alg is neither ES256 (-7) nor EdDSA (-8)");
   if (!(kid instanceof Uint8Array) || kid.length !== KID_BYTES) {
     throw new ProtocolError("malformed", `kid has ${KID_BYTES} bytes`);

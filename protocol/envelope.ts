@@ -100,7 +100,18 @@ export function openEnvelope<T>(
   fleetId: Uint8Array,
   crypto: Crypto,
 ): Opened<T> {
-  const parts = parseEnvelope(bytes);
+  return openParsed(message, bytes, parseEnvelope(bytes), by, fleetId, crypto);
+}
+
+/** The same for who has looked into it already. @param parts - of `bytes`. @throws ProtocolError */
+export function openParsed<T>(
+  message: Message<T>,
+  bytes: Uint8Array,
+  parts: EnvelopeParts,
+  by: SignedBy | readonly PublicKey[],
+  fleetId: Uint8Array,
+  crypto: Crypto,
+): Opened<T> {
   if (parts.type !== message.type) {
     throw new ProtocolError("unknown-type", `type ${parts.type} came where ${message.name} was expected`);
   }

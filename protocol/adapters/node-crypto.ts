@@ -67,7 +67,7 @@ function derivePublic(key: PrivateKey): PublicKey {
 }
 
 export const nodeCrypto: Crypto = {
-  sha256: (data) => new Uint8Array(node.createHash("sha256").update(data).digest()),
+  sha256: (data) => new Uint8Array(node.hash("sha256", data, "buffer")),
   generate: (algorithm, entropy) => nobleCrypto.generate(algorithm, entropy),
   publicKey(key) {
     const known = publicHalves.get(key);
