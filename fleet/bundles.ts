@@ -5,6 +5,7 @@
 import { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
 import { Approval } from "../protocol/approval.js";
 import { Authority } from "../protocol/authority.js";
+import { Beacon } from "../protocol/beacon.js";
 import { EnrollRequest, ReenrollRequest, RenewRequest, ReturnRequest } from "../protocol/certify.js";
 import { looksSigned, parseEnvelope } from "../protocol/cose.js";
 import { Directive } from "../protocol/directive.js";
@@ -27,7 +28,7 @@ import type { FleetService } from "./service.js";
 export interface ItemOutcome {
   /** `typ` of the envelope less 65000; undefined for a frame, and for what cannot be read. */
   readonly type?: number;
-  /** `passed-over`: nothing for a fleet, such as its own Beacons and ledger data. */
+  /** `passed-over`: nothing for a fleet, such as its own leases and ledger data. */
   readonly result: "taken" | "refused" | "passed-over";
   /** Why it was refused. */
   readonly code?: ProtocolErrorCode | FleetErrorCode | ErrorCode;
@@ -48,7 +49,7 @@ const FROM_DEVICES = typesOf(
   SyncRequest,
   Receipt,
 );
-const FROM_ROLES = typesOf(Directive, Release, AdvisoryList, AdvisoryRemoval, Approval, Transfer);
+const FROM_ROLES = typesOf(Directive, Release, AdvisoryList, AdvisoryRemoval, Beacon, Approval, Transfer);
 
 /**
  * Takes one item of a bundle, as if it had come over the network. Items are to be given in the order of the

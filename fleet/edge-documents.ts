@@ -5,6 +5,7 @@
 import { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
 import { Approval } from "../protocol/approval.js";
 import { openDocument, type RoleDocument, type Trust } from "../protocol/authority.js";
+import { Beacon } from "../protocol/beacon.js";
 import { parseEnvelope } from "../protocol/cose.js";
 import type { Crypto } from "../protocol/crypto.js";
 import { Directive } from "../protocol/directive.js";
@@ -32,6 +33,8 @@ export function openFleetDocument(bytes: Uint8Array, trust: Trust, crypto: Crypt
       return opened(AdvisoryList);
     case AdvisoryRemoval.type:
       return opened(AdvisoryRemoval);
+    case Beacon.type:
+      return opened(Beacon);
     case Approval.type:
       return opened(Approval);
     case Transfer.type: // link 0 too, which the factory signs: it is refused for its signature

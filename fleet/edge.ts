@@ -15,7 +15,7 @@ import {
 } from "../protocol/certify.js";
 import type { Crypto, PublicKey } from "../protocol/crypto.js";
 import { type EnvelopeParts, parseEnvelope } from "../protocol/cose.js";
-import { openEnvelope, reopenEnvelope } from "../protocol/envelope.js";
+import { openEnvelope, openParsed, reopenEnvelope } from "../protocol/envelope.js";
 import { ProtocolError } from "../protocol/errors.js";
 import { Receipt, SyncRequest } from "../protocol/sync.js";
 import type { HeldVector } from "../protocol/vector.js";
@@ -55,15 +55,15 @@ export function openDeviceRequest(bytes: Uint8Array, context: EdgeContext): Devi
     case EnrollRequest.type:
       return openEnroll(bytes, parts, context);
     case RenewRequest.type:
-      return openRenew(bytes, context);
+      return openRenew(bytes, parts, context);
     case ReturnRequest.type:
-      return openReturn(bytes, context);
+      return openReturn(bytes, parts, context);
     case ReenrollRequest.type:
       return openReenroll(bytes, parts, context);
     case SyncRequest.type:
-      return openSync(bytes, context);
+      return openSync(bytes, parts, context);
     case Receipt.type: {
-      const { value } = openFromDevice(Receipt, bytes, operationalKeys, context);
+      const { value } = openFromDevice(Receipt, bytes, parts, operationalKeys, context);
       return {
         request: {
           type: "receipt",
@@ -136,19 +136,25 @@ export function openBirth(
 }
 
 /** Signed by the LDevID: in date, or ended, which only proves whom to tell so. */
-function openRenew(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
+function openRenew(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContext): DeviceRequest {
   const ldevids = ({ key, certificates }: DeviceView) =>
     certificates.length > 0 ? certificates.map((each) => each.key) : [key]; // it never had one: told so too
-  const { value, signer, device } = openFromDevice(RenewRequest, bytes, orSuperseded(ldevids), context);
+  const { value, signer, device } = openFromDevice(
+    RenewRequest,
+    bytes,
+    parts,
+    orSuperseded(ldevids),
+    context,
+  );
   const current = device.certificates.filter(({ notAfter }) => notAfter >= context.now);
   const isCurrent = current.some(({ key }) => key.bytes === toBase64Url(signer.bytes));
   return certifyRequest("renew", value, signer, context, isCurrent ? {} : { expired: true });
 }
 
 /** Signed by the base key, the IDevID's at first: an LDevID that ended proves nothing any more. */
-function openReturn(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
+function openReturn(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContext): DeviceRequest {
   const base = orSuperseded((device) => [device.key]);
-  const { value, signer } = openFromDevice(ReturnRequest, bytes, base, context);
+  const { value, signer } = openFromDevice(ReturnRequest, bytes, parts, base, context);
   return certifyRequest("return", value, signer, context, attested(value, context));
 }
 
@@ -168,10 +174,11 @@ function openReenroll(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeCont
   return { request: isProven ? { ...asked, ticket } : asked, nonce };
 }
 
-function openSync(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
+function openSync(bytes: Uint8Array, parts: EnvelopeParts, context: EdgeContext): DeviceRequest {
   const { value, signer, device } = openFromDevice(
     SyncRequest,
     bytes,
+    parts,
     orSuperseded(operationalKeys),
     context,
   );
@@ -191,9 +198,9 @@ function openSync(bytes: Uint8Array, context: EdgeContext): DeviceRequest {
 function tokenFacts(
   sync: SyncRequest,
   device: DeviceView,
-  { trust, crypto, tokenSecret: secret }: EdgeContext,
+  { view, trust, crypto, tokenSecret: secret }: EdgeContext,
 ): TokenFacts {
-  return openTokens({ secret, fleetId: trust.fleetId, crypto }, device, sync);
+  return openTokens({ secret, era: view.era, fleetId: trust.fleetId, crypto }, device, sync);
 }
 
 /** Sync and receipts count from any key of the device: a held device may have nothing but its base key. */
@@ -210,14 +217,15 @@ function orSuperseded(keysOf: (device: DeviceView) => readonly KeyFact[]): typeo
 function openFromDevice<T extends { readonly subject: number }>(
   message: Parameters<typeof openEnvelope<T>>[0],
   bytes: Uint8Array,
+  parts: EnvelopeParts,
   keysOf: (device: DeviceView) => readonly KeyFact[],
   { view, trust, crypto }: EdgeContext,
 ): { value: T; signer: PublicKey; device: DeviceView } {
-  const { subject } = message.decode(parseEnvelope(bytes).payload);
+  const { subject } = message.decode(parts.payload);
   const device = view.devices.get(subject);
   if (!device) denied("the fleet does not know this number");
   const keys = keysOf(device).map(publicKeyOf);
-  const { value, signers } = openEnvelope(message, bytes, keys, trust.fleetId, crypto);
+  const { value, signers } = openParsed(message, bytes, parts, keys, trust.fleetId, crypto);
   const [signer] = signers;
   if (!signer) throw new Error("an envelope that was opened was signed");
   return { value, signer, device };

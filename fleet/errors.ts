@@ -2,6 +2,8 @@
 export type FleetErrorCode =
   | "conflict" // decided on an older state: read again, decide again
   | "storage-failed" // the disk did not take it, or gives back something else than was written
+  | "fenced" // the log is behind, or other than, what is proven: nobody signs until `daymark recover`
+  | "unreachable" // the log does not answer: try again, the request may have been carried out
   | "overloaded" // a named bound on waiting work is reached: try again later
   | "not-found"
   | "denied" // this actor may not do this

@@ -75,6 +75,15 @@ export interface OriginFact {
   readonly level: Level;
 }
 
+/** What shows that a log has lost its end, or is another. */
+export type FenceProof =
+  /** A device showed a sync token that only a later state of this service can have sealed. */
+  | { readonly kind: "token"; readonly number: number; readonly shown: number; readonly issued: number }
+  /** A document, signed with a key that this service alone holds, is newer than any that the log has. */
+  | { readonly kind: "document"; readonly name: string; readonly version: Version; readonly number?: number }
+  /** A worker's copy of the log goes further than the stream, or says something else at this position. */
+  | { readonly kind: "copy"; readonly worker: string; readonly position: number };
+
 export type Fact =
   | { readonly type: "fleet-created"; readonly name: string }
   | {
@@ -183,8 +192,6 @@ export type Fact =
       /** For the next sync; and `n` of the one that this sync showed, 0: none. */
       readonly token: { readonly n: number; readonly after: number };
       readonly shown: number;
-      /** The token that was shown is newer than this log knows: it was restored from a backup. */
-      readonly restored?: true;
       /** What the device signed that it holds, and the newest signed time that it knew. */
       readonly held: HeldFact;
       readonly time: number;
@@ -235,6 +242,19 @@ export type Fact =
       readonly advisories: Version;
       readonly removals: Version;
     }
+  /** Somebody showed what this log does not know, though only this fleet can have said it: nobody signs from now on. */
+  | { readonly type: "fence-raised"; readonly proof: FenceProof }
+  /** An operator: the log is whole again, or a new term of everything stands above what was lost. */
+  | { readonly type: "fence-lifted"; readonly how: "refilled" | "new-terms"; readonly reason: string }
+  /** The first `size` records. `root`: RFC 6962 tree over their hashes; `note`: signed, C2SP tlog-checkpoint. */
+  | {
+      readonly type: "checkpoint-signed";
+      readonly size: number;
+      readonly root: Base64Url;
+      readonly note: string;
+    }
+  /** A worker that keeps a copy of the log began its work; once for each copy. `id`: 16 hex digits. */
+  | { readonly type: "worker-joined"; readonly id: string; readonly name: string }
   | { readonly type: "act-requested"; readonly id: string; readonly act: Act; readonly expiresAt?: number }
   | { readonly type: "act-approved"; readonly id: string; readonly digest: Base64Url };
 

@@ -46,6 +46,11 @@ export function signsAlone(role: Role, keys: SomeKeys, authority: Authority): bo
   return keys[role] !== undefined && roleIn(authority, role).threshold === 1;
 }
 
+/** True when nobody else can have signed for `role`: one key is enough, and the only one that counts is here. */
+export function isOnlySigner(role: Role, keys: SomeKeys, authority: Authority): boolean {
+  return signsAlone(role, keys, authority) && roleIn(authority, role).keys.length === 1;
+}
+
 /** Keys that wait until an Authority names them, beside those in use. */
 export interface StagedKeys {
   /** As they lie there now. */

@@ -2,7 +2,7 @@
 import { AuthorityRequest } from "../protocol/authority-links.js";
 import type { PublicKey } from "../protocol/crypto.js";
 import { sealEnvelope } from "../protocol/envelope.js";
-import { ProtocolError } from "../protocol/errors.js";
+import { ProtocolError, type ProtocolErrorCode } from "../protocol/errors.js";
 import { decodeFrame } from "../protocol/frame.js";
 import { LedgerRequest } from "../protocol/ledger-part.js";
 import { higherLevel, type Level } from "../protocol/level.js";
@@ -14,6 +14,7 @@ import { issuerOf } from "./issuers.js";
 import { ledgerAnswer, pushedParts } from "./ledger-parts.js";
 import type { FleetChange, FleetLink, Standing } from "./link.js";
 import { authorityReply, certificateReply, protocolErrorReply, refusalReply, syncReply } from "./replies.js";
+import { BEHIND_FENCE } from "./refusal.js";
 import { keyFactOf } from "./sealing.js";
 import type { FleetService } from "./service.js";
 import { probeFor } from "./sync-tokens.js";
@@ -64,11 +65,10 @@ export async function answerDevice(
   session?: number,
 ): Promise<readonly Uint8Array[]> {
   const { crypto } = service.options;
+  if (isFenced(service)) return [refusalReply(BEHIND_FENCE)];
   let opened: DeviceRequest;
   try {
-    const { view, trust } = service;
-    const { tokenSecret, attest } = service.options;
-    opened = openDeviceRequest(message, { view, trust, crypto, now: service.now(), tokenSecret, attest });
+    opened = await openCaughtUp(service, message);
   } catch (error) {
     if (error instanceof ProtocolError) return [protocolErrorReply(error)];
     throw error;
@@ -77,6 +77,7 @@ export async function answerDevice(
   if (session !== undefined && request.number !== session)
     return [refusalReply({ code: "denied", text: "sent over another device's session" })];
   const { refusal } = await service.request(request, `device/${request.number}`);
+  if (isFenced(service)) return [refusalReply(BEHIND_FENCE, nonce)]; // raised meanwhile
   if (refusal) return [refusalReply(refusal, nonce)];
   const { view, trust } = service;
   const device = view.devices.get(request.number);
@@ -91,10 +92,41 @@ export async function answerDevice(
   return [certificateReply(view, device, nonce, trust, crypto, service.renew)];
 }
 
+function isFenced({ stopped }: FleetService): boolean {
+  return stopped?.code === "fenced";
+}
+
+/** What a newer view may see otherwise: keys, and who there is. */
+const MAY_BE_NEWS: ReadonlySet<ProtocolErrorCode> = new Set([
+  "wrong-key",
+  "bad-signature",
+  "quorum-missing",
+  "bad-certificate",
+]);
+
+/** Nobody is turned away for a key that another service has certified and this one has not heard of yet. */
+async function openCaughtUp(service: FleetService, message: Uint8Array): Promise<DeviceRequest> {
+  const { position } = service;
+  try {
+    return openNow(service, message);
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || !MAY_BE_NEWS.has(error.code)) throw error;
+    await service.caughtUp();
+    if (service.position === position) throw error;
+    return openNow(service, message);
+  }
+}
+
+function openNow(service: FleetService, message: Uint8Array): DeviceRequest {
+  const { view, trust } = service;
+  const { crypto, tokenSecret, attest } = service.options;
+  return openDeviceRequest(message, { view, trust, crypto, now: service.now(), tokenSecret, attest });
+}
+
 /** For a device whose sync was answered without a lease: it may have been signed long ago. */
-function probeOf({ options, trust }: FleetService, device: DeviceView): Uint8Array {
+function probeOf({ options, trust, view }: FleetService, device: DeviceView): Uint8Array {
   const { tokenSecret: secret, crypto } = options;
-  return probeFor({ secret, fleetId: trust.fleetId, crypto }, device, device.tokens.shown);
+  return probeFor({ secret, era: view.era, fleetId: trust.fleetId, crypto }, device, device.tokens.shown);
 }
 
 /** A certificate for a program of the fleet's own that listens on the bus. @returns DER, leaf first. */
@@ -115,7 +147,7 @@ export function certifyHolder(
   key: PublicKey,
   hosts: readonly string[] = [],
 ): Promise<FleetEvent> {
-  return service.record("holders", "fleet", ({ holders }) => {
+  return service.record("fleet", ({ holders }) => {
     const number = Math.max(holders + 1, FIRST_HOLDER_NUMBER);
     return { type: "holder-certified", number, profile, hosts, key: keyFactOf(key) };
   });

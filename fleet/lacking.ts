@@ -71,10 +71,19 @@ interface Issued {
 
 /** The document, unless this version with this content, or a newer one, is held. */
 function newerThan(held: Held | undefined, issued: Issued, crypto: Crypto): Uint8Array | undefined {
-  if (issued.signed === undefined) return undefined;
-  const bytes = fromBase64Url(issued.signed);
-  if (!held) return bytes;
-  const order = compareVersions(issued.version, held.version);
-  if (order !== 0 || held.hash === undefined) return order > 0 ? bytes : undefined;
-  return equalBytes(payloadHash(parseEnvelope(bytes), crypto), held.hash) ? undefined : bytes;
+  const { version, signed } = issued;
+  if (signed === undefined) return undefined;
+  const order = held ? compareVersions(version, held.version) : 1;
+  if (order > 0) return fromBase64Url(signed);
+  if (order < 0 || held?.hash === undefined) return undefined;
+  return equalBytes(hashOf(issued, signed, crypto), held.hash) ? undefined : fromBase64Url(signed);
+}
+
+/** Of documents in the view: nearly everybody who asks holds the newest ones. */
+const hashes = new WeakMap<Issued, Uint8Array>();
+
+function hashOf(issued: Issued, signed: string, crypto: Crypto): Uint8Array {
+  let hash = hashes.get(issued);
+  if (!hash) hashes.set(issued, (hash = payloadHash(parseEnvelope(fromBase64Url(signed)), crypto)));
+  return hash;
 }

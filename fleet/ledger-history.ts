@@ -43,6 +43,7 @@ export interface LedgerPath {
 /** A device that holds an older one gets the whole ledger. */
 export const MAX_BEACONS = 65_536;
 const MAX_COMPOSED = 64;
+const MAX_HASHES = 64;
 
 export function emptyLedger(): LedgerHistory {
   return {
@@ -128,7 +129,20 @@ export function issuedEpoch({ beacons }: LedgerHistory, version: Version): numbe
 function isIssued({ beacons }: LedgerHistory, { version, hash }: HeldLedger, crypto: Crypto): boolean {
   const signed = beacons.get(keyOf(version));
   if (hash === undefined || signed === undefined) return hash === undefined && beacons.has(keyOf(version));
-  return equalBytes(payloadHash(parseEnvelope(fromBase64Url(signed)), crypto), hash);
+  return equalBytes(hashOf(signed, crypto), hash);
+}
+
+/** Of Beacons that devices have named lately, the oldest first. */
+const hashes = new Map<Base64Url, Uint8Array>();
+
+function hashOf(signed: Base64Url, crypto: Crypto): Uint8Array {
+  const known = hashes.get(signed);
+  if (known) return known;
+  const hash = payloadHash(parseEnvelope(fromBase64Url(signed)), crypto);
+  const oldest = hashes.keys().next().value;
+  if (hashes.size >= MAX_HASHES && oldest !== undefined) hashes.delete(oldest);
+  hashes.set(signed, hash);
+  return hash;
 }
 
 function newestEpoch({ toggledEnds }: LedgerHistory): number {

@@ -8,7 +8,8 @@ import { FleetError } from "./errors.js";
 import { fromBase64Url } from "./events.js";
 import type { FleetChange, FleetLink } from "./link.js";
 import { MAX_STANDINGS, standingWord } from "./link-standings.js";
-import { encodeNews, type FailureCode } from "./link-wire.js";
+import { encodeNews, type FailureCode, type News } from "./link-wire.js";
+import type { Position } from "./ports.js";
 import type { FleetService } from "./service.js";
 
 /** Where a feed takes from what it tells. */
@@ -18,6 +19,14 @@ export interface LinkSource {
   numbers(): Iterable<number>;
   /** The link of the chain of Authorities with this version, from 1; undefined beyond the newest. */
   authority(version: number): Uint8Array | undefined;
+}
+
+/** A source that says how far it is, for gateways that hear of changes from one service and are answered by another. */
+export interface PlacedSource extends LinkSource {
+  /** The newest record that all of the above follows from. What `watch` has to tell of it may be told just now. */
+  position(): Position;
+  /** Called when `position` has grown, also when nothing else has changed. @returns a call that ends it. */
+  onPosition(listener: () => void): () => void;
 }
 
 /** Waiting for one gateway: when it takes nothing for so long that it is more, it is to be cut off. */
@@ -66,11 +75,8 @@ export class LinkFeed {
     this.#push(encodeNews({ type: "answer", id, documents }));
   }
 
-  /** Says why, if that was written for people. */
   fail(id: number, error: unknown): void {
-    const code: FailureCode = error instanceof ProtocolError ? "malformed" : "failed";
-    const text = isForeseen(error) ? error.message : "the service could not do it; its own log says why";
-    this.#push(encodeNews({ type: "failure", id, code, text }));
+    this.#push(encodeNews(failureNews(id, error)));
   }
 
   /** The next packet to send; undefined when everything was told. */
@@ -136,13 +142,20 @@ export class LinkFeed {
   }
 }
 
+/** Says why, if that was written for people. */
+export function failureNews(id: number, error: unknown): News {
+  const code: FailureCode = error instanceof ProtocolError ? "malformed" : "failed";
+  const text = isForeseen(error) ? error.message : "the service could not do it; its own log says why";
+  return { type: "failure", id, code, text };
+}
+
 /** Whether an error was written for people, with no secrets in it. */
 export function isForeseen(error: unknown): error is ProtocolError | FleetError {
   return error instanceof ProtocolError || error instanceof FleetError;
 }
 
 /** What gateways are told of a service in this process. */
-export function linkSource(service: FleetService, link: FleetLink): LinkSource {
+export function linkSource(service: FleetService, link: FleetLink): PlacedSource {
   return {
     link,
     numbers: () => service.view.devices.keys(),
@@ -150,6 +163,8 @@ export function linkSource(service: FleetService, link: FleetLink): LinkSource {
       const signed = service.view.authorities.get(version)?.signed;
       return signed === undefined ? undefined : fromBase64Url(signed);
     },
+    position: () => service.position,
+    onPosition: (listener) => service.onEvent(() => listener()),
   };
 }
 

@@ -24,9 +24,21 @@ export function encodePacket(frame: Uint8Array, documents: readonly Uint8Array[]
   return concatBytes(uint32(body.length), body);
 }
 
+/** What is in bytes that end where a packet ends. @throws ProtocolError */
+export function readPackets(bytes: Uint8Array): readonly Packet[] {
+  const reader = new PacketReader();
+  const packets = reader.feed(bytes);
+  return reader.isBetween ? packets : refuse("malformed", "a packet that ends too soon");
+}
+
 /** Takes a stream in whatever pieces it comes; holds one unfinished packet at most. */
 export class PacketReader {
   #held: Uint8Array = new Uint8Array();
+
+  /** All that came was whole packets. */
+  get isBetween(): boolean {
+    return this.#held.length === 0;
+  }
 
   /** @returns the packets that are whole now. @throws ProtocolError; after that the stream is worth nothing. */
   feed(chunk: Uint8Array): readonly Packet[] {

@@ -29,7 +29,9 @@ export type News =
   | { readonly type: "push"; readonly number: number; readonly document: Uint8Array }
   | { readonly type: "broadcast"; readonly document: Uint8Array }
   | { readonly type: "answer"; readonly id: number; readonly documents: readonly Uint8Array[] }
-  | { readonly type: "failure"; readonly id: number; readonly code: FailureCode; readonly text: string };
+  | { readonly type: "failure"; readonly id: number; readonly code: FailureCode; readonly text: string }
+  /** Over a bus alone: all that follows from the log up to here was told. */
+  | { readonly type: "position"; readonly position: number };
 
 /** Gateway to service. Answers name the `id`, and come in any order. */
 export type Question = { readonly id: number } & Asked;
@@ -43,7 +45,7 @@ export type FrameQuestion = keyof typeof FRAME_QUESTIONS;
 export type FailureCode = keyof typeof FAILURES;
 
 /** Both sides must speak the same one: they come from one build. */
-const LINK_VERSION = 2;
+export const LINK_VERSION = 3;
 const MAX_FAILURE_BYTES = 512;
 const MAX_HOSTS = 16;
 const MAX_HOST_BYTES = 253;
@@ -68,6 +70,9 @@ const Failure = message(6, "link-failure", {
   id,
   code: field(2, choice(FAILURES), "whose fault it was"),
   text: field(3, text(MAX_FAILURE_BYTES), "for logs"),
+});
+const Reached = message(7, "link-position", {
+  position: field(1, uint(), "of a record in the log; 0: before the first"),
 });
 const Handle = message(16, "link-handle", {
   id,
@@ -103,6 +108,8 @@ export function encodeNews(news: News): Uint8Array {
       return encodePacket(encodeFrame(Answer, news), news.documents);
     case "failure":
       return encodePacket(encodeFrame(Failure, { ...news, text: shortened(news.text) }));
+    case "position":
+      return encodePacket(encodeFrame(Reached, news));
   }
 }
 
@@ -124,6 +131,9 @@ export function readNews({ frame, documents }: Packet): News {
     case Failure.type:
       none(documents);
       return { type: "failure", ...decodeFrame(Failure, frame) };
+    case Reached.type:
+      none(documents);
+      return { type: "position", ...decodeFrame(Reached, frame) };
     default:
       throw new ProtocolError("unknown-type", `no service says ${type} on a gateway's link`);
   }
@@ -159,12 +169,18 @@ export function readQuestion({ frame, documents }: Packet): Question {
   }
 }
 
+/** @throws ProtocolError "unknown-type" for another version of this wire than ours. */
+export function assertSpoken(version: number, who: string): void {
+  if (version === LINK_VERSION) return;
+  const both = `${who} speaks version ${version} of the link, and we speak ${LINK_VERSION}`;
+  throw new ProtocolError("unknown-type", `${both}: start both from one build`);
+}
+
 function welcome(frame: Uint8Array, documents: readonly Uint8Array[]): News {
   none(documents);
   const { version, ticketSeed } = decodeFrame(Welcome, frame);
-  if (version === LINK_VERSION) return { type: "welcome", ticketSeed };
-  const both = `the service speaks version ${version} of the link, this gateway ${LINK_VERSION}`;
-  throw new ProtocolError("unknown-type", `${both}: start both from one build`);
+  assertSpoken(version, "the service");
+  return { type: "welcome", ticketSeed };
 }
 
 function told(frame: Uint8Array, documents: readonly Uint8Array[]): News {

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
+import { loadAuditKey } from "./adapters/audit-key.js";
 import { lockFolder } from "./adapters/folder-lock.js";
 import { readFounding, removeFounding } from "./adapters/founding-file.js";
 import { loadFleetKeys, stagedKeys } from "./adapters/key-folder.js";
@@ -11,9 +12,13 @@ import { LmdbEventLog } from "./adapters/lmdb-event-log.js";
 import { removeServerFile, writeServerFile } from "./adapters/server-file.js";
 import { openTokens } from "./adapters/token-folder.js";
 import { keepTokenSecret, readTokenSecret } from "./adapters/token-secret.js";
+import { workerId } from "./adapters/worker-file.js";
 import { type ApiOptions, createApi } from "./api/app.js";
+import type { Auditing } from "./api/audit.js";
 import type { Tokens } from "./api/auth.js";
 import { serveHttp } from "./api/serve.js";
+import { originOf } from "./audit/checkpoint.js";
+import { CheckpointKeeper } from "./audit/checkpoints.js";
 import { FleetError } from "./errors.js";
 import type { FleetEvent } from "./events.js";
 import { emptyFold, foldEvent } from "./fold.js";
@@ -28,7 +33,7 @@ import type { FleetView } from "./view.js";
 
 export interface OpenFleetOptions {
   /**
-   * Holds `log`, `keys`, `tokens`, `lock` and, while it is served, `server.json` and `link.sock`; before the first
+   * Holds `log`, `keys`, `tokens`, `lock`, a worker's `worker.json` and, while it is served, `server.json` and `link.sock`; before the first
    * start `founding.bundle`, where the fleet was founded elsewhere.
    */
   readonly folder: string;
@@ -38,6 +43,20 @@ export interface OpenFleetOptions {
   readonly crypto: Crypto;
   readonly entropy: Entropy;
   readonly policy?: FleetPolicy;
+  /** The log that this worker shares with others; absent: the one in the folder is the only one. */
+  readonly shared?: SharedLog;
+  /** The log as the service shall see it: measured, for instance. */
+  readonly overLog?: ((log: EventLog) => EventLog) | undefined;
+  /** Told what went wrong with a checkpoint; it is tried again. */
+  readonly report?: (error: unknown) => void;
+}
+
+/** One log, many workers; each keeps a copy in its folder. */
+export interface SharedLog {
+  /** Of this worker, for people: the name of its machine, say. */
+  readonly worker: string;
+  /** @param id - of the worker that keeps this copy. */
+  open(copy: EventLog, id: string): Promise<EventLog>;
 }
 
 export interface Fleet {
@@ -46,6 +65,9 @@ export interface Fleet {
   /** For a gateway in the same process. */
   readonly link: FleetLink;
   readonly tokens: Tokens;
+  readonly audit: Auditing;
+  /** Resolves, if ever, with why nothing more can be decided here: the log failed, or is not the one that it was. */
+  readonly failure: Promise<FleetError>;
   close(): Promise<void>;
 }
 
@@ -55,11 +77,15 @@ export interface Fleet {
  *   when what is in the folder cannot be used as it is.
  */
 export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
-  const { folder, name = "daymark", policy = DEFAULT_POLICY, clock, crypto, entropy } = options;
+  const { folder, name = "daymark", policy = DEFAULT_POLICY, clock, crypto, entropy, shared } = options;
+  const { overLog = (inner: EventLog) => inner, report = () => undefined } = options;
   const lock = await lockFolder(folder);
   let log: EventLog | undefined;
+  let keeper: CheckpointKeeper | undefined;
   try {
     log = LmdbEventLog.open(join(folder, "log"));
+    const worker = shared && { id: await workerId(folder, entropy), name: shared.worker };
+    if (worker) log = await shared.open(log, worker.id);
     const keyFolder = join(folder, "keys");
     const founding = await readFounding(folder);
     const founded = founding !== undefined || (await hasRecords(log));
@@ -67,17 +93,45 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
     const staged = stagedKeys(keyFolder, crypto);
     const tokens = await openTokens(join(folder, "tokens"), crypto, entropy);
     const kept = await readTokenSecret(keyFolder);
+    if (!kept && worker && founded) throw lacksSecret(keyFolder);
     const tokenSecret = kept ?? entropy(TOKEN_SECRET_BYTES);
-    const parts = { log, keys, staged, founding, tokenSecret, crypto, entropy, clock, policy, name };
+    if (!founded) {
+      // Before the fleet is in a log that others share: whoever starts again has them.
+      if (!kept) await keepTokenSecret(keyFolder, tokenSecret, false);
+      await loadAuditKey(keyFolder, crypto, entropy, false);
+    }
+    const parts = {
+      log: overLog(log),
+      keys,
+      staged,
+      founding,
+      tokenSecret,
+      crypto,
+      entropy,
+      clock,
+      policy,
+      name,
+      accept: (view: FleetView) => {
+        if (!shared && view.workers.size > 0) throw isCopy(folder);
+      },
+    };
     const service = await FleetService.open(parts);
-    if (!kept) await keepTokenSecret(keyFolder, tokenSecret, hasShownTokens(service.view));
+    if (!kept && founded) await keepTokenSecret(keyFolder, tokenSecret, hasShownTokens(service.view));
     if (founding) await removeFounding(folder);
+    keeper = await CheckpointKeeper.of(parts.log, crypto);
+    const isInUse = keeper.newest !== undefined || (worker !== undefined && founded); // workers share one
+    const key = await loadAuditKey(keyFolder, crypto, entropy, isInUse);
+    if (worker) await joinAs(service, worker); // from now on its copy is asked for
+    const audit = { keeper, signer: { name: originOf(service.trust.fleetId), key } };
+    const failure = Promise.race([service.failure, beginCheckpoints(service, audit, report)]);
     const close = async () => {
+      audit.keeper.close();
       await service.close();
       await lock.release();
     };
-    return { folder, service, link: frontDoor(service), tokens, close };
+    return { folder, service, link: frontDoor(service), tokens, audit, failure, close };
   } catch (error) {
+    keeper?.close();
     await log?.close();
     await lock.release();
     throw error;
@@ -124,7 +178,8 @@ export async function serveApi(
   fleet: Fleet,
   { host = "127.0.0.1", port, mqtt, ...options }: ServeApiOptions,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const http = await serveHttp(createApi(fleet.service, fleet.tokens, options), host, port);
+  const { service, tokens, audit } = fleet;
+  const http = await serveHttp(createApi(service, tokens, { audit, ...options }), host, port);
   const info = { url: http.url, pid: process.pid };
   await writeServerFile(fleet.folder, mqtt === undefined ? info : { ...info, mqtt });
   return {
@@ -143,6 +198,51 @@ export async function serveApi(
  */
 export function serveGateways(fleet: Fleet, report: (problem: string) => void): Promise<LinkServer> {
   return serveLink(linkSource(fleet.service, fleet.link), linkPath(fleet.folder), report);
+}
+
+/** @returns what resolves when the log turns out to be another than the one that was signed. */
+function beginCheckpoints(
+  service: FleetService,
+  { keeper, signer }: Auditing,
+  report: (error: unknown) => void,
+): Promise<FleetError> {
+  const { clock } = service.options;
+  return new Promise((resolve) => {
+    keeper.start({
+      signer,
+      clock,
+      record: (factFrom) => service.record("fleet", factFrom),
+      report(error) {
+        if (error instanceof FleetError && error.code === "storage-failed") resolve(error);
+        else report(error);
+      },
+    });
+  });
+}
+
+/** In the log, so that whoever mends it knows of every copy. */
+async function joinAs(
+  service: FleetService,
+  worker: { readonly id: string; readonly name: string },
+): Promise<void> {
+  if (service.stopped || service.view.workers.has(worker.id)) return;
+  await service.record(`worker/${worker.id}`, () => ({ type: "worker-joined", ...worker }));
+}
+
+/** What is decided on a copy alone, the log that the workers share does not have. */
+function isCopy(folder: string): FleetError {
+  return new FleetError(
+    "conflict",
+    `${folder} holds a worker's copy of a log on NATS: start it with --nats, as it ran before`,
+  );
+}
+
+/** With one of its own, it would take every device that synced elsewhere for two. */
+function lacksSecret(keyFolder: string): FleetError {
+  return new FleetError(
+    "conflict",
+    `${keyFolder} lacks token.secret, which all workers of a fleet share: restore a backup of the first one here`,
+  );
 }
 
 function hasShownTokens({ devices }: FleetView): boolean {

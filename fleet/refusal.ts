@@ -10,19 +10,22 @@ export interface Refusal {
   readonly retryAfterSeconds?: number;
 }
 
+/** What devices are told while nobody signs: they go on under their leases, and ask again later. */
+export const BEHIND_FENCE: Refusal = {
+  code: "fleet-unreachable",
+  text: "the fleet has lost part of its log, and says nothing new until that is mended",
+};
+
 export function refuse(code: Refusal["code"], text: string, retryAfterSeconds?: number): Decision {
   const refusal = retryAfterSeconds === undefined ? { code, text } : { code, text, retryAfterSeconds };
   return { accepted: false, refusal };
 }
 
-export function accept(subject: string, ...facts: readonly DecidedFact[]): Decision {
-  return { accepted: true, subject, facts };
+export function accept(...facts: readonly DecidedFact[]): Decision {
+  return { accepted: true, facts };
 }
 
-/** The log subject of one device. */
-export function deviceSubject(number: number): string {
-  return `device/${number}`;
+/** Decided as far as it goes now: with these facts in the log it has to be decided again. */
+export function acceptFirst(...facts: readonly DecidedFact[]): Decision {
+  return { accepted: true, facts, again: true };
 }
-
-/** The log subject of what concerns all devices. */
-export const FLEET_SUBJECT = "fleet";

@@ -82,10 +82,7 @@ export function decideAct(view: FleetView, { id, act: asked }: ActRequest, conte
   const notNow = problemNow(view, act);
   if (notNow) return refuse("conflict", notNow);
   const fact: Fact = { type: "act-requested", id, act };
-  return accept(
-    `act/${id}`,
-    needsApproval(act, policy) ? { ...fact, expiresAt: now + policy.approvalSeconds } : fact,
-  );
+  return accept(needsApproval(act, policy) ? { ...fact, expiresAt: now + policy.approvalSeconds } : fact);
 }
 
 /** Standing belongs to the hardware: an act on one of its numbers is an act on all of them (P7). */
@@ -151,7 +148,7 @@ export function decideApproval(view: FleetView, request: ApproveRequest, context
     return refuse("denied", "the one who asks cannot approve: use another token");
   if (digest !== approvalDigest(view, pending.act, context.crypto))
     return refuse("conflict", "this approval is for another set of devices");
-  return accept(`act/${id}`, { type: "act-approved", id, digest });
+  return accept({ type: "act-approved", id, digest });
 }
 
 /** Why this act cannot be approved, by whomever. */

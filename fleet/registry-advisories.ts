@@ -6,7 +6,7 @@ import { MAX_PREDICATE_TEXT, parsePredicate, printPredicate } from "../protocol/
 import { NO_VERSION } from "../protocol/version.js";
 import { factsOf } from "./advisories.js";
 import type { Act, AdvisoryFact, FactOf } from "./events.js";
-import { accept, FLEET_SUBJECT, refuse } from "./refusal.js";
+import { accept, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
 import { MAX_ACT_DEVICES } from "./registry-acts.js";
 import { type FleetView, inTerm, numbersOfHardware, versionAfter } from "./view.js";
@@ -109,5 +109,5 @@ export function listIsOld({ advisories: { list } }: FleetView, { terms }: Contex
 
 export function decideRenewedList(view: FleetView, context: Context): Decision {
   if (!listIsOld(view, context)) return refuse("conflict", "nothing to do");
-  return accept(FLEET_SUBJECT, listFact(view, context));
+  return accept(listFact(view, context));
 }

@@ -4,7 +4,7 @@ import { latched } from "./advisories.js";
 import { directiveFact, holdable } from "./device-documents.js";
 import type { Base64Url, Fact, FactOf, KeyFact } from "./events.js";
 import { BACKDATE_SECONDS } from "./policy.js";
-import { accept, deviceSubject, refuse } from "./refusal.js";
+import { accept, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
 import { isSuperseded, newKeys, SUPERSEDED } from "./registry-reenroll.js";
 import { decideReturn } from "./registry-return.js";
@@ -15,6 +15,8 @@ import { importedDevice } from "./view-device.js";
 export interface ImportRequest {
   readonly type: "import";
   readonly birth: Omit<FactOf<"device-imported">, "type">;
+  /** It was drawn up as the next of all births: if another came first, number and hardware have to be looked at again. */
+  readonly isNext?: true;
 }
 
 /** A request for an LDevID that was verified: the key that signed it, and the proof of the new key. */
@@ -40,10 +42,11 @@ export interface CertifyRequest {
 const PENDING_RETRY_SECONDS = 600;
 
 /** Idempotent: the same record again changes nothing; another device under the same number is refused. */
-export function decideImport(view: FleetView, { birth }: ImportRequest, context: Context): Decision {
+export function decideImport(view: FleetView, { birth, isNext }: ImportRequest, context: Context): Decision {
   const known = view.devices.get(birth.number);
-  if (!known) return accept(deviceSubject(birth.number), ...birthFacts(view, birth, context));
-  if (sameDevice(known, birth)) return accept(deviceSubject(birth.number));
+  if (isNext && birth.index !== view.births) return refuse("conflict", "another birth came first");
+  if (!known) return accept(...birthFacts(view, birth, context));
+  if (sameDevice(known, birth)) return accept();
   return refuse(
     "conflict",
     `number ${birth.number} belongs to another device already; this birth was not imported`,
@@ -119,16 +122,15 @@ function decideReenroll(device: DeviceView, request: CertifyRequest, context: Co
   const change = newKeys(device, request, context);
   if ("code" in change) return refuse(change.code, change.text);
   const certificate = certificateFact(request, change.generation, context);
-  return accept(deviceSubject(device.number), ...change.facts, certificate);
+  return accept(...change.facts, certificate);
 }
 
 function decideCertificate(device: DeviceView, request: CertifyRequest, context: Context): Decision {
-  const subject = deviceSubject(device.number);
-  if (isRetry(device, request, context)) return accept(subject);
+  if (isRetry(device, request, context)) return accept();
   if (isOld(device, request))
     return refuse("denied", "answered before, and a later request since: somebody repeats an old one");
   const certificate = certificateFact(request, device.lowestGeneration, context);
-  return decideReturn(device, request, context) ?? accept(subject, certificate);
+  return decideReturn(device, request, context) ?? accept(certificate);
 }
 
 /**
@@ -162,7 +164,7 @@ function decideUnknown(view: FleetView, request: CertifyRequest, context: Contex
   const born = deviceAtBirth(view, request.birth, context);
   const held = isQuarantined(higherLevel<Level>(inheritedLevel(view, born), born.advised));
   const issued = held ? [] : [certificateFact(request, 1, context)];
-  return accept(deviceSubject(request.number), ...birthFacts(view, request.birth, context), ...issued);
+  return accept(...birthFacts(view, request.birth, context), ...issued);
 }
 
 function certificateFact(request: CertifyRequest, generation: number, { now, policy }: Context): Fact {

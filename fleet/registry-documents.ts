@@ -1,22 +1,24 @@
 /**
  * Documents that come signed: by a quorum whose keys are elsewhere, or by this fleet itself, which lost
  * them when it was restored from an older backup. They count as on a device: only upwards in version, only
- * in the term that the Authority names, and never two of one version (P3).
+ * in the term that the Authority names, and never two of one version (P3). One that nobody but this service can
+ * have signed, and that is newer than its log, raises the fence too.
  */
-import type { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
+import { AdvisoryList, AdvisoryRemoval } from "../protocol/advisory.js";
 import type { Approval } from "../protocol/approval.js";
-import type { FreshnessRules } from "../protocol/authority.js";
+import type { FreshnessRules, Role } from "../protocol/authority.js";
+import { Beacon } from "../protocol/beacon.js";
 import { equalBytes, toHex } from "../protocol/bytes.js";
 import { parseEnvelope } from "../protocol/cose.js";
-import type { Directive } from "../protocol/directive.js";
+import { Directive } from "../protocol/directive.js";
 import { MAX_PREDICATE_TEXT } from "../protocol/predicate-text.js";
-import type { Release } from "../protocol/release.js";
+import { Release } from "../protocol/release.js";
 import { compareVersions, NO_VERSION, type Version } from "../protocol/version.js";
 import type { Voucher } from "../protocol/voucher.js";
 import { actDigest } from "./act-digest.js";
 import { isDocumentAct, releaseFact } from "./device-documents.js";
 import { type Base64Url, type DecidedFact, fromBase64Url } from "./events.js";
-import { accept, deviceSubject, FLEET_SUBJECT, refuse } from "./refusal.js";
+import { accept, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
 import { inForce, isSignedElsewhere, needsRelease, problemWithApproval } from "./registry-acts.js";
 import { decideLink } from "./registry-transfer.js";
@@ -29,6 +31,7 @@ export type DocumentRequest = { readonly type: "document"; readonly signed: Base
   | { readonly name: "release"; readonly value: Release }
   | { readonly name: "advisory-list"; readonly value: AdvisoryList }
   | { readonly name: "advisory-removal"; readonly value: AdvisoryRemoval }
+  | { readonly name: "beacon"; readonly value: Beacon }
   | { readonly name: "approval"; readonly value: Approval }
   | { readonly name: "voucher"; readonly value: Voucher }
 );
@@ -48,6 +51,8 @@ export function decideDocument(view: FleetView, request: DocumentRequest, contex
     case "advisory-list":
     case "advisory-removal":
       return decideRules(view, request, context);
+    case "beacon":
+      return decideLostBeacon(view, request, context);
     case "approval":
       return decideQuorum(view, request, context);
     case "voucher":
@@ -66,18 +71,18 @@ function decideDeviceDocument(
   const device = view.devices.get(value.subject);
   if (!device) return refuse("not-found", `there is no device ${value.subject}`);
   const news = newsOf(value.version, signed, device[name], context.terms.directive);
-  const subject = deviceSubject(device.number);
-  if (news !== "newer") return news === "known" ? accept(subject) : refuse("conflict", news.problem);
+  if (news !== "newer") return news === "known" ? accept() : refuse("conflict", news.problem);
   const other = name === "directive" ? releaseVersion(device) : directiveVersion(device);
   if (compareVersions(value.version, other) === 0)
     return refuse(
       "conflict",
       `device ${device.number} got another document of this version: draw it up again`,
     );
-  if (name === "directive") return accept(subject, { ...directiveFactOf(value), signed });
+  const fence = lostBy(view, request, context);
+  if (name === "directive") return accept({ ...directiveFactOf(value), signed }, ...fence);
   if (device.standing === "revoked" && value.level !== "revoked")
     return refuse("conflict", `device ${device.number} is revoked for good`);
-  return accept(subject, { ...releaseFor(view, device, value, context), signed });
+  return accept({ ...releaseFor(view, device, value, context), signed }, ...fence);
 }
 
 /** A release that an open act asked for carries out that act on its device. */
@@ -107,20 +112,18 @@ function sameTable(a: FreshnessRules | undefined, b: FreshnessRules | undefined)
 function decideRules(
   view: FleetView,
   request: Named<"advisory-list" | "advisory-removal">,
-  { terms }: Context,
+  context: Context,
 ): Decision {
   const { name, value, signed } = request;
   const { list, removal, active } = view.advisories;
   const known = name === "advisory-list" ? list : removal;
-  const news = newsOf(value.version, signed, known, terms.advisory);
-  if (news !== "newer") return news === "known" ? accept(FLEET_SUBJECT) : refuse("conflict", news.problem);
-  if (name === "advisory-removal")
-    return accept(FLEET_SUBJECT, {
-      type: "advisories-removed",
-      version: value.version,
-      ids: value.ids,
-      signed,
-    });
+  const news = newsOf(value.version, signed, known, context.terms.advisory);
+  if (news !== "newer") return news === "known" ? accept() : refuse("conflict", news.problem);
+  const fence = lostBy(view, request, context);
+  if (name === "advisory-removal") {
+    const { version, ids } = value;
+    return accept({ type: "advisories-removed", version, ids, signed }, ...fence);
+  }
   const fact = advisoryFactOf(value);
   for (const { id, match, level } of fact.entries) {
     if (match.length > MAX_PREDICATE_TEXT)
@@ -132,7 +135,37 @@ function decideRules(
     if (ours && (ours.match !== match || ours.level !== level))
       return refuse("conflict", `advisory ${id} says something else here`);
   }
-  return accept(FLEET_SUBJECT, { ...fact, signed });
+  return accept({ ...fact, signed }, ...fence);
+}
+
+/** A Beacon says what was out, and not why: nothing of it is recorded but that the log does not know of it. */
+function decideLostBeacon(view: FleetView, request: Named<"beacon">, context: Context): Decision {
+  const { version } = request.value;
+  if (version[0] > context.terms.ledger) return refuse("conflict", OF_LATER_TERM);
+  const isLost = compareVersions(version, view.beacon?.version ?? NO_VERSION) > 0;
+  return accept(...(isLost && version[0] === context.terms.ledger ? lostBy(view, request, context) : []));
+}
+
+const SIGNED_BY: Readonly<Record<LosableRequest["name"], Role>> = {
+  directive: Directive.signedBy,
+  release: Release.signedBy,
+  "advisory-list": AdvisoryList.signedBy,
+  "advisory-removal": AdvisoryRemoval.signedBy,
+  beacon: Beacon.signedBy,
+};
+
+/** Those with a version. */
+type LosableRequest = Exclude<DocumentRequest, { readonly name: "approval" | "voucher" }>;
+
+/** What follows from a document that is newer than the log, unless others could have signed it. */
+function lostBy(
+  view: FleetView,
+  { name, value }: LosableRequest,
+  { onlyHere }: Context,
+): readonly DecidedFact[] {
+  if (view.fence || !onlyHere.includes(SIGNED_BY[name])) return [];
+  const about = "subject" in value ? { number: value.subject } : {};
+  return [{ type: "fence-raised", proof: { kind: "document", name, version: value.version, ...about } }];
 }
 
 /** The quorum's approval stands for that of a second operator. */
@@ -140,8 +173,7 @@ function decideQuorum(view: FleetView, { value, signed }: Named<"approval">, con
   const id = toHex(value.act);
   const pending = view.acts.get(id);
   if (!pending) return refuse("not-found", `there is no request ${id}`);
-  const subject = `act/${id}`;
-  if (pending.approvedBy !== undefined) return accept(subject);
+  if (pending.approvedBy !== undefined) return accept();
   if (isSignedElsewhere(pending.act, context))
     return refuse("conflict", `request ${id} needs a signed document, not an approval`);
   const problem = problemWithApproval(view, pending, context);
@@ -149,8 +181,10 @@ function decideQuorum(view: FleetView, { value, signed }: Named<"approval">, con
   if (context.now > value.expiresAt) return refuse("conflict", "this approval ran out; sign another");
   if (!equalBytes(value.digest, actDigest(view, pending.act, context.crypto)))
     return refuse("conflict", "this approval is for another set of devices");
-  return accept(subject, { type: "act-approved", id, digest: toHex(value.digest), signed });
+  return accept({ type: "act-approved", id, digest: toHex(value.digest), signed });
 }
+
+const OF_LATER_TERM = "it is of a later term: bring the Authority first";
 
 type News = "newer" | "known" | { readonly problem: string };
 
@@ -160,7 +194,7 @@ function newsOf(
   newest: { readonly version: Version; readonly signed?: Base64Url } | undefined,
   term: number,
 ): News {
-  if (version[0] > term) return { problem: "it is of a later term: bring the Authority first" };
+  if (version[0] > term) return { problem: OF_LATER_TERM };
   const order = compareVersions(version, newest?.version ?? NO_VERSION);
   if (version[0] < term || order < 0) return "known";
   if (order === 0) {

@@ -2,7 +2,7 @@
  * Whether a device whose LDevID ended may come back by itself: the owner's policy says so, a verifier of its
  * evidence, or an operator.
  */
-import { deviceSubject, type Refusal } from "./refusal.js";
+import type { Refusal } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
 import type { CertifyRequest } from "./registry-certify.js";
 import type { DeviceView } from "./view.js";
@@ -25,8 +25,7 @@ export function decideReturn(
   if (!isComingBack(device, context) || mayReturn(device, request, context)) return undefined;
   if (device.comingBack === "asked") return { accepted: false, refusal: WAITS };
   const { number } = device;
-  const noted = { subject: deviceSubject(number), facts: [{ type: "return-requested", number } as const] };
-  return { accepted: false, refusal: WAITS, noted };
+  return { accepted: false, refusal: WAITS, noted: [{ type: "return-requested", number }] };
 }
 
 /** Whichever way it asks: an enrollment that is repeated is a return too. */

@@ -4,12 +4,11 @@ import { certainLevel } from "./advisories.js";
 import { directiveFact } from "./device-documents.js";
 import type { Base64Url, Fact, FactOf, HeldFact } from "./events.js";
 import { doneSince, mostDone } from "./held.js";
-import { accept, deviceSubject, refuse } from "./refusal.js";
+import { accept, acceptFirst, BEHIND_FENCE, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
 import { isSuperseded, SUPERSEDED } from "./registry-reenroll.js";
 import { judgeToken, nextToken, provesTwo, type TokenFacts } from "./sync-tokens.js";
 import { type DeviceView, type FleetView, inTerm, numbersOfHardware } from "./view.js";
-import { applyToDevice } from "./view-device.js";
 
 /** A verified sync request. `key`: the key that signed it. */
 export interface SyncFacts extends TokenFacts {
@@ -39,41 +38,43 @@ export function decideSync(view: FleetView, sync: SyncFacts, context: Context): 
   const known = view.devices.get(sync.number);
   if (!known) return refuse("denied", "the fleet does not know this number");
   if (isSuperseded(known, sync.key)) return refuse("superseded", SUPERSEDED);
-  const subject = deviceSubject(sync.number);
-  if (known.level === "revoked") return accept(subject, ...revokedAgain(known, context)); // gets no lease
-  if (known.transferred) return accept(subject); // another owner's, which it may not know yet
+  if (known.level === "revoked") return accept(...revokedAgain(known, context)); // gets no lease
+  if (known.transferred) return accept(); // another owner's, which it may not know yet
   const { policy, now } = context;
   const facts = [...alarmFacts(view, known, sync, context), ...renewedFacts(known, sync, context)];
-  if (known.suspectedAt !== undefined) return accept(subject, ...facts); // neither of the two gets a lease
-  const verdict = judgeToken(known.tokens, sync.token);
-  if (verdict === "stale") return accept(subject, ...facts, ...suspicion(known, sync));
-  const own = facts.flatMap((fact) => (fact.number === known.number ? [fact] : []));
-  const { countsSince } = view;
-  const device = own.reduce(
-    (d, fact) => applyToDevice(d, { ...fact, at: now, actor: "fleet" }, countsSince),
-    known,
-  );
-  const required = requiredOf(device, view, context);
-  if (facts.length === 0 && isRetry(device, sync, required, now)) return accept(subject);
-  return accept(subject, ...facts, {
+  if (known.suspectedAt !== undefined) return accept(...facts); // neither of the two gets a lease
+  const verdict = judgeToken(known.tokens, view.era, sync.token);
+  if (verdict === "ahead") return fenceRaised(known, sync);
+  if (verdict === "stale") return accept(...facts, ...suspicion(known, view.era, sync));
+  if (facts.length > 0) return acceptFirst(...facts); // a lease is about what is in the log
+  const required = requiredOf(known, view, context);
+  if (isRetry(known, sync, required, now)) return accept();
+  return accept({
     type: "lease-issued",
     number: sync.number,
     nonce: sync.nonce,
     goodUntil: now + policy.leaseSeconds,
     nextSyncSeconds: policy.syncEverySeconds,
     required,
-    done: mostDone(device.done, doneSince(sync.held, countsSince)),
+    done: mostDone(known.done, doneSince(sync.held, view.countsSince)),
     ...nextToken(known.tokens, sync.token),
-    ...(verdict === "ahead" && { restored: true }),
     held: sync.held,
     key: sync.key,
     time: sync.time,
   });
 }
 
-function suspicion({ number, tokens }: DeviceView, sync: SyncFacts): readonly Fact[] {
+function suspicion({ number, tokens }: DeviceView, era: number, sync: SyncFacts): readonly Fact[] {
   const { token, probed: newest = 0 } = sync;
-  return provesTwo(tokens, sync) ? [{ type: "clone-suspected", number, shown: token?.n ?? 0, newest }] : [];
+  return provesTwo(tokens, era, sync)
+    ? [{ type: "clone-suspected", number, shown: token?.n ?? 0, newest }]
+    : [];
+}
+
+/** Nobody but this fleet seals tokens: its log has lost what it said. */
+function fenceRaised({ number, tokens }: DeviceView, { token }: SyncFacts): Decision {
+  const proof = { kind: "token", number, shown: token?.n ?? 0, issued: tokens.issued } as const;
+  return { accepted: false, refusal: BEHIND_FENCE, noted: [{ type: "fence-raised", proof }] };
 }
 
 type Required = FactOf<"lease-issued">["required"];
@@ -155,7 +156,6 @@ export function decideReceipt(view: FleetView, receipt: ReceiptRequest): Decisio
   const device = view.devices.get(receipt.number);
   if (!device) return refuse("denied", "the fleet does not know this number");
   const { number, counter, held } = receipt;
-  const subject = deviceSubject(number);
-  if (counter <= device.receiptCounter) return accept(subject); // seen already
-  return accept(subject, { type: "receipt-received", number, counter, held });
+  if (counter <= device.receiptCounter) return accept(); // seen already
+  return accept({ type: "receipt-received", number, counter, held });
 }

@@ -4,7 +4,7 @@ import { parseEnvelope } from "../protocol/cose.js";
 import { atLeast, higherLevel, type Level } from "../protocol/level.js";
 import { MAX_TRANSFERS, type Voucher } from "../protocol/voucher.js";
 import { type Act, type Base64Url, type Fact, type FactOf, fromBase64Url, toBase64Url } from "./events.js";
-import { accept, deviceSubject, refuse } from "./refusal.js";
+import { accept, refuse } from "./refusal.js";
 import type { Context, Decision } from "./registry.js";
 import { inForce } from "./registry-acts.js";
 import { birthFacts, type ImportRequest } from "./registry-certify.js";
@@ -55,7 +55,7 @@ export function decideLink(view: FleetView, { value, signed }: LinkRequest, cont
   const { number, transferred } = device;
   const said = { owner: toBase64Url(value.owner), index: value.index, level: value.level };
   const isKnown = transferred?.owner === said.owner && transferred.index === said.index;
-  if (isKnown && transferred.level === said.level) return accept(deviceSubject(number));
+  if (isKnown && transferred.level === said.level) return accept();
   const gift = giftOf(view, number, said.owner, context.now);
   if (gift?.act.kind !== "give")
     return refuse("conflict", `nobody asks to give device ${number} to this owner: daymark transfer give`);
@@ -66,7 +66,7 @@ export function decideLink(view: FleetView, { value, signed }: LinkRequest, cont
     return refuse("conflict", `link ${value.index} does not follow the voucher of device ${number}`);
   if (!atLeast(value.level, next.level))
     return refuse("conflict", `device ${number} is at ${next.level} by now: draw the link up again`);
-  return accept(deviceSubject(number), { ...next, level: value.level, signed });
+  return accept({ ...next, level: value.level, signed });
 }
 
 /** The device that a link is about, the last one to be so. */
@@ -134,5 +134,5 @@ export function decideTake(view: FleetView, { birth, owners }: TakeRequest, cont
     );
   const grown = owners.filter(({ fleet, links }) => links.length > (view.owners.get(fleet)?.length ?? 0));
   const known = grown.map((owner): Fact => ({ type: "owner-known", ...owner }));
-  return accept(deviceSubject(number), ...known, ...birthFacts(view, birth, context));
+  return accept(...known, ...birthFacts(view, birth, context));
 }

@@ -5,7 +5,7 @@
 import { higherLevel, type HoldLevel } from "../protocol/level.js";
 import { directiveFact, type DocumentAct, isDocumentAct, releaseFact } from "./device-documents.js";
 import type { Fact } from "./events.js";
-import { accept, deviceSubject, FLEET_SUBJECT, refuse } from "./refusal.js";
+import { accept, refuse } from "./refusal.js";
 import type { Context, Decision, Work } from "./registry.js";
 import { accessFact } from "./registry-access.js";
 import { inForce, isRule, isSignedElsewhere } from "./registry-acts.js";
@@ -55,17 +55,15 @@ export function decideFollowUp(view: FleetView, { id, number }: FollowUp, contex
   const pending = view.acts.get(id);
   if (!pending || !isOpen(view, pending, context)) return refuse("conflict", "nothing to do");
   const { act, done } = pending;
-  if (act.kind === "advise") return accept(FLEET_SUBJECT, listFact(view, context, { act, id }));
-  if (act.kind === "unadvise") return accept(FLEET_SUBJECT, removalFact(view, context, { act, id }));
+  if (act.kind === "advise") return accept(listFact(view, context, { act, id }));
+  if (act.kind === "unadvise") return accept(removalFact(view, context, { act, id }));
   const device = number === undefined ? undefined : view.devices.get(number);
   if (!device || done.has(device.number)) return refuse("conflict", "nothing to do");
-  const { number: subject } = device;
-  if (act.kind === "give")
-    return accept(deviceSubject(subject), transferFact(view, device, act, id, context));
+  if (act.kind === "give") return accept(transferFact(view, device, act, id, context));
   const fact = isDocumentAct(act)
     ? documentFact(device, act, id, context)
     : accessFact(device, act, id, context);
-  return accept(deviceSubject(subject), fact);
+  return accept(fact);
 }
 
 /** The document that carries out an act on one device. */
@@ -86,5 +84,5 @@ export function decideCatchUp(view: FleetView, { number }: CatchUp, { terms }: C
     "none",
   );
   const reason = "advisory on another number of this hardware";
-  return accept(deviceSubject(number), directiveFact(device, level, terms.directive, { reason }));
+  return accept(directiveFact(device, level, terms.directive, { reason }));
 }

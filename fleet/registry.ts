@@ -2,6 +2,7 @@
  * What the fleet decides: pure, from the view and one request to facts or a refusal. Nothing is signed,
  * stored or sent here; `service.ts` seals the facts, appends them and only then answers.
  */
+import type { Role } from "../protocol/authority.js";
 import type { Crypto } from "../protocol/crypto.js";
 import type { DecidedFact } from "./events.js";
 import type { FleetPolicy } from "./policy.js";
@@ -48,19 +49,18 @@ export interface Context {
   readonly releaseOnline: boolean;
   /** The same of the role `transfer`. */
   readonly transferOnline: boolean;
+  /** Roles that nobody else can sign for. */
+  readonly onlyHere: readonly Role[];
   readonly crypto: Crypto;
 }
 
-/** Facts of one decision share a subject: they are appended as one record. */
-interface Recorded {
-  readonly subject: string;
-  readonly facts: readonly DecidedFact[];
-}
-
-/** `noted`: what is recorded although it was refused. */
+/**
+ * The facts of one decision are appended as one record. `again`: these come first, the rest is decided when they are
+ * in the log. `noted`: what is recorded although it was refused.
+ */
 export type Decision =
-  | ({ readonly accepted: true } & Recorded)
-  | { readonly accepted: false; readonly refusal: Refusal; readonly noted?: Recorded };
+  | { readonly accepted: true; readonly facts: readonly DecidedFact[]; readonly again?: true }
+  | { readonly accepted: false; readonly refusal: Refusal; readonly noted?: readonly DecidedFact[] };
 
 /** Pure: equal view, request and context give an equal decision. */
 export function decide(view: FleetView, request: RegistryRequest, context: Context): Decision {

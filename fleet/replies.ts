@@ -39,12 +39,14 @@ export function syncReply(
 ): Uint8Array {
   const { nonce, holds, maxReplyBytes } = sync;
   const granted = leaseOrProbe(device, probe);
-  const room = maxReplyBytes - encodeFrame(SyncReply, { nonce, ...granted, documents: [] }).length;
+  const nothingNew = encodeFrame(SyncReply, { nonce, ...granted, documents: [] });
+  const room = maxReplyBytes - nothingNew.length;
   const links = inOrder(lackingLinks(view, holds.authority.version), room); // they prove the keys of the rest
   const others = lackingDocuments(view, device, holds, trust.authority.value.terms, crypto, renew);
   const { fitting, left } = fit([...links, ...others], room);
   const path = pathFrom(view.ledger, holds.ledger, crypto);
   const ledger = path && firstPart(path, left, sync.maxPartBytes ?? MAX_CBOR_BYTES);
+  if (fitting.length === 0 && !ledger) return nothingNew;
   return encodeFrame(SyncReply, { nonce, ...granted, documents: fitting, ...(ledger && { ledger }) });
 }
 

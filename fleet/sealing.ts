@@ -94,7 +94,7 @@ function tokenOf({ number, token }: FactOf<"lease-issued">, context: SealingCont
   const { trust, view, tokenSecret: secret, crypto } = context;
   const device = view.devices.get(number);
   if (!device) throw new Error("a lease for a device that is not in the view");
-  return sealToken({ secret, fleetId: trust.fleetId, crypto }, device, token);
+  return sealToken({ secret, era: view.era, fleetId: trust.fleetId, crypto }, device, token);
 }
 
 function ldevid(fact: FactOf<"certificate-issued">, context: SealingContext): Uint8Array {
@@ -143,6 +143,11 @@ export function keyFactOf(key: PublicKey): KeyFact {
   return { algorithm: key.algorithm, bytes: toBase64Url(key.bytes) };
 }
 
+/** One key for each fact, so that what was found out about the key once is still known the next time. */
+const publicKeys = new WeakMap<KeyFact, PublicKey>();
+
 export function publicKeyOf(fact: KeyFact): PublicKey {
-  return { algorithm: fact.algorithm, bytes: fromBase64Url(fact.bytes) };
+  let key = publicKeys.get(fact);
+  if (!key) publicKeys.set(fact, (key = { algorithm: fact.algorithm, bytes: fromBase64Url(fact.bytes) }));
+  return key;
 }

@@ -1,26 +1,29 @@
 /**
  * The fleet service: one loop of decide → seal → append → apply → tell. Only what is durable in the log
- * is applied or leaves (P4). Everything it knows is a fold over the log.
+ * is applied or leaves (P4). Everything it knows is a fold over the log, which other services may write to as well:
+ * whoever comes second decides again, on what the first has decided.
  */
 import type { Trust } from "../protocol/authority.js";
 import { toHex } from "../protocol/bytes.js";
 import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
-import { contentDigest } from "../protocol/ledger/content.js";
 import { approvalDigest } from "./act-digest.js";
+import { ALL_ROLES } from "./ceremony.js";
 import { type Act, type DecidedFact, type FleetEvent, toBase64Url } from "./events.js";
-import { keysInUse, type ServiceKeys, signsAlone, type StagedKeys } from "./fleet-keys.js";
-import { emptyFold, type Folded, foldEvent } from "./fold.js";
+import { FleetError } from "./errors.js";
+import { isOnlySigner, type ServiceKeys, signsAlone, type StagedKeys } from "./fleet-keys.js";
+import { fencedBy, mayBeRecordedBehindFence } from "./fence.js";
 import { withoutDeadCertificates } from "./issuers.js";
-import { wholeContent } from "./ledger-history.js";
+import { KnownFleet, type Listener } from "./known-fleet.js";
+import { KeysHeld } from "./keys-held.js";
+import { type Doer, LeftOpen } from "./left-open.js";
 import type { FleetPolicy } from "./policy.js";
 import type { EventLog, Position } from "./ports.js";
-import { type Context, decide, type RegistryRequest } from "./registry.js";
-import { beaconDue } from "./registry-beacon.js";
-import { openWork } from "./registry-work.js";
-import { FLEET_SUBJECT, type Refusal } from "./refusal.js";
+import { type Context, decide, type Decision, type RegistryRequest } from "./registry.js";
+import type { Refusal } from "./refusal.js";
 import { type Renew, RenewedSignatures } from "./renewed-signatures.js";
 import { sealFact, type SealingContext } from "./sealing.js";
+import { FLEET_SUBJECT, subjectOf } from "./subjects.js";
 import { assertFounds, assertKeepsReleases, firstAuthority, nextAuthority } from "./succession.js";
 import { Turns } from "./turns.js";
 import type { FleetView } from "./view.js";
@@ -42,27 +45,43 @@ export interface FleetOptions {
   readonly attest?: (number: number) => boolean;
   /** For people; used when the fleet is founded here. */
   readonly name: string;
+  /** Looks at what the log holds before anything is decided on it. @throws FleetError when that is not for us. */
+  readonly accept?: (view: FleetView) => void;
 }
 
-export type Listener = (event: FleetEvent, position: Position) => void;
 export type Outcome = { readonly refusal?: Refusal };
+
+/** What one turn made of a request; "again": another was first, or the rest has to be decided now. */
+type Step = Outcome | "again" | "alone";
+
+/** `isCaughtUp`: the view has had all that was in the log when it was asked. */
+interface Asked {
+  readonly request: RegistryRequest;
+  readonly actor: string;
+  isCaughtUp: boolean;
+}
+
+/** How often a request is decided again because others were first. */
+const MAX_TRIES = 64;
 
 export class FleetService {
   readonly options: FleetOptions;
-  #folded: Folded;
-  #keys: ServiceKeys;
-  readonly #ends: Map<string, Position>;
-  readonly #listeners = new Set<Listener>();
+  readonly #known: KnownFleet;
+  readonly #keys: KeysHeld;
   readonly #turns = new Turns();
+  readonly #leftOpen: LeftOpen;
+  /** Records of this service that are on their way into the log. */
+  #appending = 0;
   readonly #signatures = new RenewedSignatures();
   /** Of what goes out, from the log: as the keys of today sign it. */
   readonly renew: Renew = (document) => this.#signatures.renewed(document, this.sealing());
 
-  private constructor(options: FleetOptions, folded: Folded, ends: Map<string, Position>) {
+  private constructor(options: FleetOptions, known: KnownFleet) {
     this.options = options;
-    this.#folded = folded;
-    this.#keys = options.keys;
-    this.#ends = ends;
+    this.#known = known;
+    this.#keys = new KeysHeld(options.keys, options.staged);
+    this.#leftOpen = new LeftOpen(this.#asDoer());
+    known.onEvent(({ type }) => this.#heard(type)); // before all others: they may ask for what is signed
   }
 
   /**
@@ -71,60 +90,80 @@ export class FleetService {
    */
   static async open(options: FleetOptions): Promise<FleetService> {
     const { log, crypto } = options;
-    let folded = emptyFold();
-    const ends = new Map<string, Position>();
-    for await (const { position, subject, events } of log.read(0)) {
-      for (const event of events) folded = foldEvent(folded, event, crypto);
-      ends.set(subject, position);
-    }
-    const service = new FleetService(options, folded, ends);
-    const [first] = folded.chain;
+    const known = await KnownFleet.of(log, crypto);
+    options.accept?.(known.folded.view);
+    const service = new FleetService(options, known);
+    const [first] = known.folded.chain;
     if (first && options.founding) assertFounds(options.founding, first, crypto);
-    await (first ? service.#takeKeys(folded.chain) : service.#found());
-    await service.#finishOpenWork();
+    await (first ? service.#keys.take(known.folded.chain) : service.#found());
+    await service.#leftOpen.finish();
     return service;
   }
 
   /** Not to be changed, and not to be kept: the next event may change what is inside. */
   get view(): FleetView {
-    return this.#folded.view;
+    return this.#known.folded.view;
   }
 
   /** The newest Authority. Not to be kept. */
   get trust(): Trust {
-    const newest = this.#folded.chain.at(-1);
+    const newest = this.#known.folded.chain.at(-1);
     if (!newest) throw new Error("a fleet that is open was founded");
     return newest;
   }
 
-  /** What it signs with now. */
+  /** What it signs with now. @throws FleetError "fenced" while nobody signs. */
   get keys(): ServiceKeys {
-    return this.#keys;
+    if (this.stopped) throw this.stopped;
+    return this.#keys.now;
+  }
+
+  /** Why nobody signs, and no decision is made: "fenced", or "storage-failed". */
+  get stopped(): FleetError | undefined {
+    return this.#known.stopped ?? fencedBy(this.view);
+  }
+
+  /** Of the newest record that is in the view. */
+  get position(): Position {
+    return this.#known.position;
+  }
+
+  /** Resolves, if ever, with why the log cannot go on: nothing more is decided here. */
+  get failure(): Promise<FleetError> {
+    return this.#known.failure;
   }
 
   /** Fleet time in Unix seconds: the clock's, and never before the newest event, nor before its term began. */
   now(): number {
-    return Math.max(Math.floor(this.options.clock.nowMs() / 1000), this.#folded.timeFloor);
+    return Math.max(Math.floor(this.options.clock.nowMs() / 1000), this.#known.folded.timeFloor);
   }
 
   sealing(): SealingContext {
-    return { ...this.options, keys: this.#keys, trust: this.trust, view: this.view, now: this.now() };
+    return { ...this.options, keys: this.keys, trust: this.trust, view: this.view, now: this.now() };
   }
 
   /** What decisions are made on, beside the view. */
   context(): Context {
     const { crypto, policy } = this.options;
     const { value } = this.trust.authority;
-    const releaseOnline = signsAlone("release", this.#keys, value);
-    const transferOnline = signsAlone("transfer", this.#keys, value);
+    const releaseOnline = signsAlone("release", this.#keys.latest, value);
+    const transferOnline = signsAlone("transfer", this.#keys.latest, value);
+    const onlyHere = ALL_ROLES.filter((role) => isOnlySigner(role, this.#keys.latest, value));
     const { version: authority, terms } = value;
-    return { now: this.now(), policy, authority, terms, releaseOnline, transferOnline, crypto };
+    return { now: this.now(), policy, authority, terms, releaseOnline, transferOnline, onlyHere, crypto };
+  }
+
+  /** Resolves when all that was in the log when it was asked is in the view. @throws as `EventLog.caughtUp`. */
+  async caughtUp(): Promise<void> {
+    await this.options.log.caughtUp();
+    await this.#keys.ready();
   }
 
   /** Decides a request that was authenticated. Durable, and applied to the view, once it resolves. */
   async request(request: RegistryRequest, actor: string): Promise<Outcome> {
-    const outcome = await this.#turns.take(() => this.#decideOne(request, actor));
-    await this.#finishOpenWork();
+    const asked = { request, actor, isCaughtUp: false };
+    const outcome = await this.#again(() => this.#decide(asked));
+    await this.#leftOpen.finish();
     return outcome;
   }
 
@@ -152,116 +191,143 @@ export class FleetService {
    *   version is in the log.
    */
   async installAuthority(link: Uint8Array, actor: string): Promise<void> {
-    await this.#turns.take(() => this.#install(link, actor));
-    await this.#finishOpenWork();
+    await this.#again(() => this.#turns.take(() => this.#install(link, actor)));
+    await this.#leftOpen.finish();
   }
 
-  /** Appends a fact that needs no decision, such as a certificate for a gateway. */
-  async record(
-    subject: string,
-    actor: string,
-    factFrom: (view: FleetView) => DecidedFact,
-  ): Promise<FleetEvent> {
-    const [event] = await this.#turns.take(() => this.#append(subject, actor, [factFrom(this.view)]));
-    if (!event) throw new Error("one fact makes one event");
-    return event;
+  /**
+   * Appends a fact that needs no decision, such as a certificate for a gateway.
+   * @param factFrom - called again when another service was first; undefined: there is nothing to record any more.
+   */
+  async record<T extends DecidedFact>(actor: string, factFrom: (view: FleetView) => T): Promise<FleetEvent> {
+    return this.#again(() =>
+      this.#turns.take(async () => {
+        await this.#keys.ready();
+        const events = await this.#append(actor, [factFrom(this.view)]);
+        return events?.[0] ?? "again";
+      }),
+    );
   }
 
   /** Called for each event, in order, once all of its decision were applied. @returns a call that ends it. */
   onEvent(listener: Listener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#known.onEvent(listener);
   }
 
   async close(): Promise<void> {
+    this.#leftOpen.close();
     await this.#turns.idle();
+    this.#known.close();
     await this.options.log.close();
   }
 
   async #found(): Promise<void> {
     const at = this.now();
     const first = firstAuthority(this.options, at);
-    await this.#takeKeys([first]); // before anything is in the log: it would be the log of other keys
+    await this.#keys.take([first]); // before anything is in the log: it would be the log of other keys
     const { bytes, value } = first.authority;
     const fact = { type: "fleet-created", name: value.name, signed: toBase64Url(bytes) } as const;
-    await this.#turns.take(() => this.#commit(FLEET_SUBJECT, [{ ...fact, at, actor: "fleet" }]));
+    await this.#known.append(FLEET_SUBJECT, [{ ...fact, at, actor: "fleet" }]);
   }
 
-  async #install(link: Uint8Array, actor: string): Promise<void> {
-    const { chain } = this.#folded;
+  async #install(link: Uint8Array, actor: string): Promise<"done" | "again"> {
+    const { chain } = this.#known.folded;
     const next = nextAuthority(link, chain, this.options.crypto);
-    if (!next) return;
-    const use = await this.#choose([...chain, next]);
+    if (!next) return "done";
+    const use = await this.#keys.choose([...chain, next]);
     assertKeepsReleases(this.trust.authority.value, next.authority.value, use.keys);
     const { version, terms } = next.authority.value;
     const before = this.trust.authority.value.terms;
     const [newDirectives, newTime] = [terms.directive !== before.directive, terms.time !== before.time];
     const begun = { type: "authority-issued", version, newDirectives, newTime } as const;
     const fact = { ...begun, signed: toBase64Url(link) };
-    await this.#append(FLEET_SUBJECT, actor, [fact], () => (this.#keys = use.keys));
-    await this.options.staged?.settle(use);
+    const install = async () => (await this.#append(actor, [fact])) !== undefined;
+    return (await this.#keys.takeWith(use, install)) ? "done" : "again";
   }
 
-  /** The keys that the newest Authority names, from now on. */
-  async #takeKeys(chain: readonly Trust[]): Promise<void> {
-    const use = await this.#choose(chain);
-    this.#keys = use.keys;
-    await this.options.staged?.settle(use);
+  #heard(type: FleetEvent["type"]): void {
+    this.#leftOpen.heard(type, this.#appending > 0);
+    if (type === "authority-issued") this.#keys.installed(this.#known.folded.chain);
   }
 
-  async #choose(chain: readonly Trust[]): Promise<ReturnType<typeof keysInUse>> {
-    const authorities = chain.map(({ authority }) => authority.value);
-    return keysInUse(authorities, this.#keys, (await this.options.staged?.read()) ?? {});
+  #asDoer(): Doer {
+    const { clock, crypto } = this.options;
+    return {
+      clock,
+      crypto,
+      turns: this.#turns,
+      view: () => this.view,
+      position: () => this.position,
+      isStopped: () => this.stopped !== undefined,
+      context: () => this.context(),
+      decide: (request, actor) => this.#decideOnce({ request, actor, isCaughtUp: false }, false),
+    };
   }
 
-  async #decideOne(request: RegistryRequest, actor: string): Promise<Outcome> {
-    const view =
-      request.type === "certify" ? withoutDeadCertificates(this.view, request.number, this.trust) : this.view;
-    const decision = decide(view, request, this.context());
-    const recorded = decision.accepted ? decision : decision.noted;
-    if (recorded) await this.#append(recorded.subject, actor, recorded.facts);
-    return decision.accepted ? {} : { refusal: decision.refusal };
+  /** @throws FleetError "overloaded" when others are first each time. */
+  async #again<T>(step: () => Promise<T | "again">): Promise<T> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const result = await step();
+      if (result !== "again") return result;
+    }
+    throw new FleetError("overloaded", "others changed the same each time; try again later");
   }
 
-  async #append(
-    subject: string,
-    actor: string,
-    facts: readonly DecidedFact[],
-    applied?: () => void,
-  ): Promise<readonly FleetEvent[]> {
-    if (facts.length === 0) return [];
-    const sealing = this.sealing();
+  async #decide(asked: Asked): Promise<Outcome | "again"> {
+    const { type } = asked.request;
+    if (type === "sync" || type === "receipt") {
+      const contact = await this.#turns.share(() => this.#decideOnce(asked, true));
+      if (contact !== "alone") return contact;
+    }
+    const step = await this.#turns.take(() => this.#decideOnce(asked, false));
+    return step === "alone" ? "again" : step;
+  }
+
+  /** @param isShared - beside contacts of other devices; "alone" when it is more than a contact. */
+  async #decideOnce(asked: Asked, isShared: boolean): Promise<Step> {
+    await this.#keys.ready();
+    const { decidedAt, position } = this.#known;
+    const { request, actor } = asked;
+    const decision = this.#decisionOn(request);
+    if (!decision.accepted && !asked.isCaughtUp) {
+      await this.caughtUp(); // nobody is refused for what another service had decided when this was asked
+      asked.isCaughtUp = true;
+      if (this.#known.position !== position) return "again";
+    }
+    const facts = decision.accepted ? decision.facts : (decision.noted ?? []);
+    if (facts.length > 0) {
+      if (isShared && subjectOf(facts) === FLEET_SUBJECT) return "alone";
+      if (!(await this.#append(actor, facts))) return "again";
+    }
+    if (!decision.accepted) return { refusal: decision.refusal };
+    // What was decided meanwhile, elsewhere, the answer has to know.
+    const isContact = facts.length > 0 && subjectOf(facts) !== FLEET_SUBJECT;
+    const isOld = isContact && this.#known.decidedAt !== decidedAt;
+    return decision.again || isOld ? "again" : {};
+  }
+
+  #decisionOn(request: RegistryRequest): Decision {
+    const isCertify = request.type === "certify";
+    const view = isCertify ? withoutDeadCertificates(this.view, request.number, this.trust) : this.view;
+    return decide(view, request, this.context());
+  }
+
+  /** @returns undefined when another service was first. */
+  async #append(actor: string, facts: readonly DecidedFact[]): Promise<readonly FleetEvent[] | undefined> {
+    if (this.stopped && !(this.stopped.code === "fenced" && mayBeRecordedBehindFence(facts)))
+      throw this.stopped;
+    const about = { keys: this.#keys.now, trust: this.trust, view: this.view, now: this.now() };
+    const sealing = { ...this.options, ...about };
     const events = facts.map((fact) => sealFact(fact, actor, sealing));
-    await this.#commit(subject, events, applied);
-    return events;
-  }
-
-  /** @param applied - called when the events are in the view, before anybody is told. */
-  async #commit(subject: string, events: readonly FleetEvent[], applied?: () => void): Promise<void> {
-    const position = await this.options.log.append(subject, events, this.#ends.get(subject) ?? 0);
-    this.#ends.set(subject, position);
-    for (const event of events) this.#folded = foldEvent(this.#folded, event, this.options.crypto);
-    applied?.();
-    // Only now: a listener that fails leaves no decision half applied.
-    for (const event of events) for (const listener of this.#listeners) listener(event, position);
-  }
-
-  /** Does what decisions leave to be done, device by device, then signs the ledger's new head. */
-  async #finishOpenWork(): Promise<void> {
-    await this.#turns.take(async () => {
-      for (let work = this.#openWork(); work.length > 0; work = this.#openWork()) {
-        const before = this.#folded;
-        for (const one of work) await this.#decideOne(one, "id" in one ? `act/${one.id}` : "fleet");
-        if (this.#folded === before) throw new Error("there is work to do that nothing comes of");
-      }
-      if (!beaconDue(this.view, this.context())) return;
-      const { crypto } = this.options;
-      const digest = toBase64Url(contentDigest(wholeContent(this.view.ledger), crypto));
-      await this.#decideOne({ type: "issue-beacon", digest }, "fleet");
-    });
-  }
-
-  #openWork(): ReturnType<typeof openWork> {
-    return openWork(this.view, this.context());
+    this.#appending += 1;
+    try {
+      await this.#known.append(subjectOf(facts), events);
+      return events;
+    } catch (error) {
+      if (error instanceof FleetError && error.code === "conflict") return undefined;
+      throw error;
+    } finally {
+      this.#appending -= 1;
+    }
   }
 }

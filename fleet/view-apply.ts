@@ -35,6 +35,17 @@ export function apply(view: FleetView, event: FleetEvent): FleetView {
       return next;
     case "beacon-issued":
       return { ...next, beacon: event, ledger: withBeacon(next.ledger, event) };
+    case "fence-raised":
+      return next.fence ? next : { ...next, fence: event };
+    case "fence-lifted": {
+      const { fence: _lifted, ...rest } = next;
+      return event.how === "new-terms" ? { ...rest, era: rest.era + 1 } : rest;
+    }
+    case "checkpoint-signed":
+      return { ...next, checkpoint: event };
+    case "worker-joined":
+      put(next.workers, event.id, event);
+      return next;
     case "act-requested": {
       const { id, act, expiresAt } = event;
       const done = new Set<number>();

@@ -84,6 +84,8 @@ export function applyToDevice(device: DeviceView, event: DeviceEvent, countsSinc
     }
     case "lease-issued": {
       const { held, at, key, time, required } = event;
+      // Signed by keys that were replaced while another service answered: nothing of it is this device's any more.
+      if (device.superseded?.some(({ bytes }) => bytes === key)) return device;
       const newest = device.certificates.at(-1);
       const certificates = newest?.key.bytes === key ? [newest] : device.certificates;
       const toldSince = sinceAfter(device.toldSince, device.lease?.required, required, at);

@@ -109,6 +109,14 @@ export interface FleetView {
   readonly stations: ReadonlyMap<number, EventOf<"holder-certified">>;
   /** Chains of Authorities of earlier owners, by fleet id: envelopes. */
   readonly owners: ReadonlyMap<Base64Url, readonly Base64Url[]>;
+  /** Why nobody signs: the log has lost its end, or is another. */
+  readonly fence?: EventOf<"fence-raised">;
+  /** How often new terms were begun above a time that the log has lost. */
+  readonly era: number;
+  /** The newest. */
+  readonly checkpoint?: EventOf<"checkpoint-signed">;
+  /** Who keeps a copy of the log, by id. */
+  readonly workers: ReadonlyMap<string, EventOf<"worker-joined">>;
 }
 
 /** The view of an empty log. A new one for each fold: `apply` changes the maps inside. */
@@ -130,6 +138,8 @@ export function emptyView(): FleetView {
     holders: 0,
     stations: new Map(),
     owners: new Map(),
+    era: 0,
+    workers: new Map(),
   };
 }
 

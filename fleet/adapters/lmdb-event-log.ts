@@ -5,7 +5,8 @@ import { setImmediate } from "node:timers/promises";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FleetError } from "../errors.js";
 import type { FleetEvent } from "../events.js";
-import type { EventLog, LogRecord, Position, Subject } from "../ports.js";
+import type { EventLog, Follower, LogRecord, Position, Subject } from "../ports.js";
+import { Followers } from "./followers.js";
 import { chainHash, conflict, type Draft, draft, openRecord, sealRecord } from "./record-chain.js";
 
 /** Events that may wait for the disk at one time, in bytes of JSON; more is refused as "overloaded". */
@@ -27,6 +28,7 @@ export class LmdbEventLog implements EventLog {
   readonly #records: Database<string, Position>;
   /** Position of the newest record by subject. */
   readonly #heads: Database<Position, Subject>;
+  readonly #followers = new Followers();
   #pending: Pending[] = [];
   #pendingBytes = 0;
   #writing: Promise<void> | undefined;
@@ -82,13 +84,21 @@ export class LmdbEventLog implements EventLog {
 
   async *read(from: Position): AsyncIterable<LogRecord> {
     const end = this.#running(() => this.#end());
-    let before = this.#running(() => this.#records.get(from));
-    for (let position = from + 1; position <= end; position++) {
-      if (position % READ_AT_ONCE === 0) await setImmediate();
-      const stored = this.#running(() => this.#records.get(position));
-      yield openRecord(position, stored, chainHash(before));
-      before = stored;
+    for (const record of this.#between(from, end)) {
+      if (record.position % READ_AT_ONCE === 0) await setImmediate();
+      yield record;
     }
+  }
+
+  /** What was missed is read at once: a follower begins where its own reading ended. */
+  follow(from: Position, follower: Follower): () => void {
+    const end = this.#running(() => this.#end());
+    return this.#followers.add(follower, from, this.#between(from, end));
+  }
+
+  /** There is no other writer. */
+  async caughtUp(): Promise<void> {
+    this.#assertRunning();
   }
 
   close(): Promise<void> {
@@ -106,8 +116,9 @@ export class LmdbEventLog implements EventLog {
       this.#pending = [];
       try {
         // A child transaction, because of an ordinary one lmdb commits what was done before it threw.
-        const positions = await this.#root.childTransaction(() => this.#decide(batch));
-        batch.forEach((append, i) => answer(append, positions[i]));
+        const records = await this.#root.childTransaction(() => this.#decide(batch));
+        for (const record of records) if (record) this.#followers.take(record);
+        batch.forEach((append, i) => answer(append, records[i]?.position));
       } catch (cause) {
         this.#fail(cause, [...batch, ...this.#pending]);
       }
@@ -117,7 +128,7 @@ export class LmdbEventLog implements EventLog {
   }
 
   /** Inside a write transaction: puts every record whose subject still ends where its decision was made. */
-  #decide(batch: readonly Pending[]): (Position | undefined)[] {
+  #decide(batch: readonly Pending[]): (LogRecord | undefined)[] {
     let end = this.#end();
     let previous = chainHash(this.#records.get(end));
     return batch.map((append) => {
@@ -127,8 +138,17 @@ export class LmdbEventLog implements EventLog {
       this.#records.putSync(end, stored);
       this.#heads.putSync(append.subject, end);
       previous = chainHash(stored);
-      return end;
+      return { position: end, ...recordOf(append), hash: previous };
     });
+  }
+
+  *#between(from: Position, end: Position): Iterable<LogRecord> {
+    let before = this.#running(() => this.#records.get(from));
+    for (let position = from + 1; position <= end; position++) {
+      const stored = this.#running(() => this.#records.get(position));
+      yield openRecord(position, stored, chainHash(before));
+      before = stored;
+    }
   }
 
   #end(): Position {
@@ -148,6 +168,7 @@ export class LmdbEventLog implements EventLog {
     this.#stopped = error;
     this.#pending = [];
     for (const { reject } of unanswered) reject(error);
+    this.#followers.failed(error);
   }
 
   #assertRunning(): void {
@@ -167,6 +188,11 @@ export class LmdbEventLog implements EventLog {
 function answer(append: Pending, position: Position | undefined): void {
   if (position !== undefined) append.resolve(position);
   else append.reject(conflict(append.subject));
+}
+
+/** As it is read back: whatever JSON leaves out of the events is not in what followers get either. */
+function recordOf({ subject, eventsJson }: Draft): Pick<LogRecord, "subject" | "events"> {
+  return { subject, events: JSON.parse(eventsJson) as readonly FleetEvent[] };
 }
 
 function syncFolder(path: string): void {

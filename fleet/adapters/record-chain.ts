@@ -4,7 +4,7 @@
  * tail that belongs to another log are all found when reading. It is no proof against a writer who
  * recomputes the chain.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { FleetError } from "../errors.js";
 import type { FleetEvent } from "../events.js";
 import type { LogRecord, Position, Subject } from "../ports.js";
@@ -71,7 +71,7 @@ export function openRecord(position: Position, stored: string | undefined, previ
   const record = JSON.parse(body) as LogRecord & { previous: string };
   if (record.position !== position) throw damaged(position, "is another record");
   if (record.previous !== previous) throw damaged(position, "does not follow the record before it");
-  return { position, subject: record.subject, events: record.events };
+  return { position, subject: record.subject, events: record.events, hash: chainHash(stored) };
 }
 
 function damaged(position: Position, how: string): FleetError {
@@ -82,5 +82,5 @@ function damaged(position: Position, how: string): FleetError {
 }
 
 function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }

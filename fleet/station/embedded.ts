@@ -14,7 +14,7 @@ import { Station } from "./station.js";
  */
 export async function embeddedStation(service: FleetService): Promise<Station> {
   const identity = () => identityOf(service);
-  await identity(); // certified before the first device asks
+  if (!service.stopped) await identity(); // certified before the first device asks
   return new Station(identity, fleetJournal(service), () => service.now());
 }
 

@@ -8,6 +8,8 @@ import type { StationJournal } from "./station.js";
 
 /** First number of the block that this station gives out. */
 const FIRST_NUMBER = 1;
+/** Numbers that may have been given in a time that the log has lost: nobody gets one of them again. */
+const LEFT_OUT = 10_000;
 
 export function fleetJournal(service: FleetService): StationJournal {
   return {
@@ -25,15 +27,15 @@ export function fleetJournal(service: FleetService): StationJournal {
       };
     },
     next() {
-      const { births: index, lastBirth } = service.view;
-      const place = { number: FIRST_NUMBER + index, index };
+      const { births: index, lastBirth, era } = service.view;
+      const place = { number: FIRST_NUMBER + index + era * LEFT_OUT, index };
       return lastBirth ? { ...place, previous: fromBase64Url(lastBirth.record) } : place;
     },
     async append(_birth, papers, station) {
       const { crypto } = service.options;
       const given = { ...papers, idevid: [papers.idevid, station] };
       const birth = openBirth(given, { trust: service.trust, crypto, now: service.now() });
-      const { refusal } = await service.request({ type: "import", birth }, "station");
+      const { refusal } = await service.request({ type: "import", birth, isNext: true }, "station");
       if (refusal) throw new FleetError("conflict", refusal.text);
     },
   };

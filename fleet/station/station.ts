@@ -11,13 +11,16 @@ import { decodeFrame, encodeFrame } from "../../protocol/frame.js";
 import { FleetError } from "../errors.js";
 import { type Birth, drawUpPapers, foundingOf, type Papers, type StationIdentity } from "./births.js";
 
-/** Where a station keeps its births. One writer. */
+/** Where a station keeps its births. */
 export interface StationJournal {
   /** The birth of this hardware, if it was born here. */
   find(hardwareId: Uint8Array): (Papers & Pick<Birth, "publicKey" | "number">) | undefined;
   /** Number, place and previous record for the next birth. */
   next(): Pick<Birth, "number" | "index" | "previous">;
-  /** Durable once resolved. `station`: its certificate, DER, which issued the IDevID. */
+  /**
+   * Durable once resolved. `station`: its certificate, DER, which issued the IDevID.
+   * @throws FleetError "conflict" when another birth was written since `next`: look again.
+   */
   append(birth: Birth, papers: Papers, station: Uint8Array): Promise<void>;
 }
 
@@ -26,6 +29,8 @@ export type Place = Pick<Birth, "number" | "index" | "previous" | "bornAt">;
 
 /** Challenges that wait for their answer; the oldest is dropped for a new one. */
 const MAX_OPEN_CHALLENGES = 1000;
+/** How often a birth is drawn up again because another station was first. */
+const MAX_TRIES = 16;
 
 export class Station {
   readonly #identityNow: () => Promise<StationIdentity>;
@@ -99,15 +104,22 @@ export class Station {
     { hardwareId, model, publicKey }: BirthRequest,
     identity: StationIdentity,
   ): Promise<Papers> {
-    const known = this.#journal.find(hardwareId);
-    if (known) {
-      if (equalBytes(known.publicKey.bytes, publicKey.bytes)) return known;
-      throw new FleetError("conflict", `this hardware was born as number ${known.number} with another key`);
+    for (let tries = 1; ; tries++) {
+      const known = this.#journal.find(hardwareId);
+      if (known) {
+        if (equalBytes(known.publicKey.bytes, publicKey.bytes)) return known;
+        throw new FleetError("conflict", `this hardware was born as number ${known.number} with another key`);
+      }
+      const birth = { hardwareId, model, publicKey, bornAt: this.#now(), ...this.#journal.next() };
+      const papers = drawUpPapers(birth, identity);
+      try {
+        await this.#journal.append(birth, papers, identity.certificate);
+        return papers;
+      } catch (error) {
+        const wasLate = error instanceof FleetError && error.code === "conflict";
+        if (!wasLate || tries === MAX_TRIES) throw error;
+      }
     }
-    const birth = { hardwareId, model, publicKey, bornAt: this.#now(), ...this.#journal.next() };
-    const papers = drawUpPapers(birth, identity);
-    await this.#journal.append(birth, papers, identity.certificate);
-    return papers;
   }
 
   #stored(message: Uint8Array, { trust, crypto }: StationIdentity): Uint8Array {

@@ -4,7 +4,7 @@
  */
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import type { FleetEvent } from "../../fleet/events.js";
-import type { EventLog, LogRecord, Position, Subject } from "../../fleet/ports.js";
+import type { EventLog, Follower, LogRecord, Position, Subject } from "../../fleet/ports.js";
 import type { Luck } from "./random.js";
 
 export interface LogUse {
@@ -19,6 +19,8 @@ export class EventDisk {
   #stored = new MemoryEventLog();
   #use: LogUse | undefined;
   #killAt = Infinity;
+  /** What ends following, of the process that runs. */
+  readonly #following = new Set<() => void>();
   readonly #luck: Luck;
   /** Appends that could be cut, since the beginning. */
   appends = 0;
@@ -40,6 +42,8 @@ export class EventDisk {
     return {
       append: (subject, events, expected) => this.#append(use, subject, events, expected),
       read: (from) => this.#stored.read(from),
+      follow: (from, follower) => this.#follow(from, follower),
+      caughtUp: () => this.#stored.caughtUp(),
       close: () => Promise.resolve(),
     };
   }
@@ -48,6 +52,8 @@ export class EventDisk {
   close(): void {
     this.#use = undefined;
     this.#killAt = Infinity;
+    for (const unfollow of this.#following) unfollow();
+    this.#following.clear();
   }
 
   /** Every record, oldest first. */
@@ -66,6 +72,15 @@ export class EventDisk {
       ends.set(subject, await older.append(subject, events, ends.get(subject) ?? 0));
     this.#stored = older;
     this.restores += 1;
+  }
+
+  #follow(from: Position, follower: Follower): () => void {
+    const unfollow = this.#stored.follow(from, follower);
+    this.#following.add(unfollow);
+    return () => {
+      unfollow();
+      this.#following.delete(unfollow);
+    };
   }
 
   async #append(

@@ -14,6 +14,8 @@ import { frontDoor } from "../../fleet/front-door.js";
 import type { FleetLink } from "../../fleet/link.js";
 import { DEFAULT_POLICY, type FleetPolicy } from "../../fleet/policy.js";
 import type { Position } from "../../fleet/ports.js";
+import { stateOf } from "../../fleet/recovery/closed-log.js";
+import { beginNewTerms, linkWithNewTerms } from "../../fleet/recovery/new-terms.js";
 import type { Refusal } from "../../fleet/refusal.js";
 import { FleetService } from "../../fleet/service.js";
 import { embeddedStation } from "../../fleet/station/embedded.js";
@@ -159,6 +161,22 @@ export class FleetNode {
     this.#running = undefined;
     running.clock.stop();
     this.#tell(false);
+  }
+
+  /** Its people stop it, begin new terms above what its log has lost, and start it again. */
+  async recover(reason: string): Promise<void> {
+    this.kill();
+    const { crypto, schedule } = this.#parts;
+    const log = this.log.open({ appendTakes: () => Promise.resolve(), killed: () => undefined });
+    const state = await stateOf(log, crypto);
+    const newest = state.folded.chain.at(-1);
+    if (!newest) throw new Error("this fleet was not founded yet");
+    const now = Math.floor(schedule.nowMs / 1000);
+    const link = linkWithNewTerms(newest, this.keys.root, { crypto, entropy: this.#entropy, now });
+    const keys = { current: this.keys, staged: this.#staged };
+    await beginNewTerms(log, state, link, keys, { actor: "operator", reason, now }, { crypto });
+    this.log.close();
+    await this.start();
   }
 
   /** What an operator wants, with the second person that some acts take. @returns why not, if so. */

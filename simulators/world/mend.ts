@@ -53,6 +53,7 @@ async function endFaults(scene: Scene): Promise<void> {
   fleet.kill();
   fleet.ticking = {};
   await world.perform(fleet.name, "starts", () => fleet.start());
+  if (fleet.view.fence) await world.perform(fleet.name, "is mended", () => fleet.recover(REASON));
   await world.heal();
   await world.runFor(SOON_MS); // gateways that were waiting for a service have come up
   for (const gateway of world.gateways.slice()) {

@@ -2,7 +2,7 @@
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import type { Crypto } from "../../protocol/crypto.js";
 import { schedule } from "./actors/play.js";
-import { joins, Restarts } from "./actors/routine.js";
+import { joins, Recoveries, Restarts } from "./actors/routine.js";
 import { Scene } from "./actors/scene.js";
 import type { Figures } from "./actors/tally.js";
 import { counting } from "./actors/watch.js";
@@ -75,6 +75,7 @@ async function play(scene: Scene, invariants: readonly Invariant[]): Promise<voi
   }
   world.observe(counting(tally));
   world.observe(new Restarts(scene));
+  world.observe(new Recoveries(scene));
   for (let count = 0; count < plan.devices; count++) {
     const model = MODELS[count % MODELS.length] ?? MODELS[0];
     joins(scene, await world.addDevice({ model, build: { firmware: FIRMWARE } }));

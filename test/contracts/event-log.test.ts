@@ -5,19 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { open } from "lmdb";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { connect, type NatsConnection } from "nats";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { JetStreamEventLog } from "../../fleet/adapters/jetstream-event-log.js";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import { draft, openRecord, sealRecord } from "../../fleet/adapters/record-chain.js";
 import { FleetError } from "../../fleet/errors.js";
 import type { FleetEvent } from "../../fleet/events.js";
-import type { EventLog, LogRecord } from "../../fleet/ports.js";
+import type { EventLog } from "../../fleet/ports.js";
+import { systemClock } from "../../protocol/adapters/system-clock.js";
+import { NatsServer } from "../nats/server.js";
+import { event, everything, outcome, Recorder } from "./event-log-reader.js";
 
 const MIB = 1024 * 1024;
 const WRITER = join(import.meta.dirname, "event-log-writer.ts");
-
-/** The log takes any JSON; what the events mean is not its business. */
-const event = (text: string): FleetEvent => ({ type: "test", text }) as unknown as FleetEvent;
 
 let directory: string;
 beforeEach(async () => {
@@ -25,28 +27,41 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-async function everything(log: EventLog, from = 0): Promise<LogRecord[]> {
-  const records: LogRecord[] = [];
-  for await (const record of log.read(from)) records.push(record);
-  return records;
+let server: NatsServer;
+let nats: NatsConnection;
+let streams = 0;
+beforeAll(async () => {
+  server = await NatsServer.start();
+  nats = await connect({ servers: server.url });
+});
+afterAll(async () => {
+  await nats.close();
+  await server.remove();
+});
+
+/** On a stream of its own. */
+function openJetStream(): Promise<EventLog> {
+  return JetStreamEventLog.open({
+    nats,
+    stream: `log-${++streams}`,
+    copy: LmdbEventLog.open(directory),
+    worker: "0123456789abcdef",
+    clock: systemClock,
+    acceptLogLoss: true,
+    replicas: 1,
+  });
 }
 
-/** "ok" or the error's code, so that many outcomes can be counted. */
-const outcome = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: { code: string }) => error.code,
-  );
-
-const adapters: [name: string, create: () => EventLog][] = [
+const adapters: [name: string, create: () => EventLog | Promise<EventLog>][] = [
   ["MemoryEventLog", () => new MemoryEventLog()],
   ["LmdbEventLog", () => LmdbEventLog.open(directory)],
+  ["JetStreamEventLog", openJetStream],
 ];
 
 describe.each(adapters)("%s", (_name, create) => {
   let log: EventLog;
-  beforeEach(() => {
-    log = create();
+  beforeEach(async () => {
+    log = await create();
   });
   afterEach(() => log.close());
 
@@ -59,8 +74,8 @@ describe.each(adapters)("%s", (_name, create) => {
       { position: 2, subject: "fleet", events: [event("c")] },
       { position: 3, subject: "device/7", events: [event("d")] },
     ];
-    expect(await everything(log)).toEqual(records);
-    expect(await everything(log, 1)).toEqual(records.slice(1));
+    expect(await everything(log)).toMatchObject(records);
+    expect(await everything(log, 1)).toMatchObject(records.slice(1));
     expect(await everything(log, 3)).toEqual([]);
     expect(await everything(log, 99)).toEqual([]);
   });
@@ -119,12 +134,95 @@ describe.each(adapters)("%s", (_name, create) => {
     expect(await everything(log)).toEqual([]);
   });
 
+  test("the hash of a record stands for all before it", async () => {
+    await log.append("fleet", [event("a")], 0);
+    await log.append("fleet", [event("b")], 1);
+    const all = await everything(log);
+    const other = new MemoryEventLog();
+    await other.append("fleet", [event("a")], 0);
+    await other.append("fleet", [event("b")], 1);
+    expect(await everything(other), "the same in every log").toEqual(all);
+    const changed = new MemoryEventLog();
+    await changed.append("fleet", [event("A")], 0);
+    await changed.append("fleet", [event("b")], 1);
+    expect((await everything(changed))[1]?.hash).not.toBe(all[1]?.hash);
+  });
+
+  test("followers take every record in order, what was missed first, from where they ask", async () => {
+    await log.append("fleet", [event("a")], 0);
+    await log.append("device/1", [event("b")], 0);
+    const [all, later] = [new Recorder(), new Recorder()];
+    log.follow(0, all);
+    log.follow(1, later);
+    expect(all.texts).toEqual(["a", "b"]);
+    await Promise.all(["c", "d", "e"].map((text) => log.append(`device/${text}`, [event(text)], 0)));
+    expect(all.records).toEqual(await everything(log));
+    expect(later.records).toEqual(all.records.slice(1));
+  });
+
+  test("an append resolves once every follower has taken the record", async () => {
+    const followers = [new Recorder(), new Recorder()];
+    for (const follower of followers) log.follow(0, follower);
+    const position = await log.append("fleet", [event("a")], 0);
+    for (const { records } of followers) expect(records.map((record) => record.position)).toEqual([position]);
+  });
+
+  test("a conflict comes once every follower has taken what the winner wrote", async () => {
+    const follower = new Recorder();
+    log.follow(0, follower);
+    const attempts = Array.from({ length: 8 }, async (_, i) => {
+      const code = await outcome(log.append("fleet", [event(`${i}`)], 0));
+      return `${code} ${follower.records.length}`;
+    });
+    expect((await Promise.all(attempts)).toSorted()).toEqual([
+      ...Array<string>(7).fill("conflict 1"),
+      "ok 1",
+    ]);
+  });
+
+  test("a follower that has ended takes nothing more", async () => {
+    const [gone, kept] = [new Recorder(), new Recorder()];
+    const end = log.follow(0, gone);
+    log.follow(0, kept);
+    await log.append("fleet", [event("a")], 0);
+    end();
+    await log.append("fleet", [event("b")], 1);
+    expect(gone.texts).toEqual(["a"]);
+    expect(kept.texts).toEqual(["a", "b"]);
+    expect(gone.failures).toEqual([]);
+  });
+
+  test("a follower may append and leave while it takes a record", async () => {
+    const answers: Promise<string>[] = [];
+    const follower = new Recorder(({ position }) => {
+      if (position > 2) return end();
+      answers.push(outcome(log.append("fleet", [event("more")], position)));
+    });
+    const end = log.follow(0, follower);
+    await log.append("fleet", [event("first")], 0);
+    expect(await answers[0]).toBe("ok");
+    expect(await answers[1]).toBe("ok");
+    expect(await outcome(log.append("fleet", [event("last")], 3))).toBe("ok");
+    expect(follower.texts).toEqual(["first", "more", "more"]);
+  });
+
+  test("caught up: followers have taken all that was there", async () => {
+    const follower = new Recorder();
+    log.follow(0, follower);
+    const appended = Promise.all(["a", "b"].map((text) => log.append(`device/${text}`, [event(text)], 0)));
+    await log.caughtUp();
+    await appended;
+    await log.caughtUp();
+    expect(follower.records).toEqual(await everything(log));
+  });
+
   test("close answers what was accepted and refuses the rest", async () => {
     const accepted = log.append("fleet", [event("a")], 0);
     await log.close();
     expect(await outcome(accepted)).toBe("ok");
     expect(await outcome(log.append("fleet", [event("b")], 1))).toBe("storage-failed");
     expect(await outcome(everything(log))).toBe("storage-failed");
+    expect(await outcome(log.caughtUp())).toBe("storage-failed");
     expect(await outcome(log.close())).toBe("ok");
   });
 });

@@ -24,12 +24,12 @@ const IMPORT_TABLE: Readonly<Record<string, RegExp>> = {
   protocol: /^(?!)/, // nothing of ours
   device: /^protocol\//,
   fleet: /^protocol\//,
-  broker: /^(protocol\/|fleet\/link(-wire|-packets|-standings)?\.js$)/,
+  broker: /^(protocol\/|fleet\/link(-wire|-packets|-standings|-bus-wire|-positions)?\.js$)/,
   simulators: /^(protocol\/|device\/|fleet\/registry[^/]*\.js$|broker\/admission\.js$)/,
   "fleet/cli": /^(protocol|fleet)\//,
   // Fleet and gateway as they are, with other sockets, disks and clocks below them.
   "simulators/world":
-    /^(protocol\/|device\/|fleet\/(?!main\.js)[^/]+\.js$|fleet\/station\/|fleet\/adapters\/memory-event-log\.js$|broker\/(admission|answers|buckets|connect|events|gateway-(arrival|requests|session|sessions)|overload|replica|verdicts)\.js$)/,
+    /^(protocol\/|device\/|fleet\/(?!main\.js)[^/]+\.js$|fleet\/(station|recovery)\/|fleet\/adapters\/memory-event-log\.js$|broker\/(admission|answers|buckets|connect|events|gateway-(arrival|requests|session|sessions)|overload|replica|verdicts)\.js$)/,
 };
 const COMPOSITION_ROOT = "fleet/cli/main.ts";
 const COMMANDS = /^(broker|device)\/commands\.js$|^simulators\/(sim-)?commands\.js$/;
@@ -42,6 +42,8 @@ const PURE_PACKAGES = /^zod$/;
 /** Packages with one home. */
 const HOMES: readonly (readonly [name: string, specifier: RegExp, home: RegExp])[] = [
   ["cbor-x", /^cbor-x(\/|$)/, /^protocol\/codec\.ts$/],
+  ["nats", /^nats$/, /^(protocol\/adapters\/nats|fleet\/adapters\/jetstream)-[a-z-]+\.ts$/],
+  ["pino", /^pino$/, /^fleet\/adapters\/logger\.ts$/],
   ["@noble/*", /^@noble\//, /^protocol\/(keys\.ts$|adapters\/)/],
 ];
 

@@ -127,7 +127,7 @@ describe("the fleet's process", () => {
 
 test("a world tells who throws in it, and what never comes about", async () => {
   const world = await World.create({ seed: 9, devices: 1 });
+  await expect(world.until(() => false, "pigs fly", 1000)).rejects.toThrow("seed 9");
   world.at(world.nowMs, "somebody", "fails", () => Promise.reject(new Error("as it was told to")));
   await expect(world.runFor(1)).rejects.toThrow("as it was told to");
-  await expect(world.until(() => false, "pigs fly", 1000)).rejects.toThrow("seed 9");
 });

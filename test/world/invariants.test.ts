@@ -307,6 +307,26 @@ describe("I9 Honest", () => {
   });
 });
 
+describe("I10 Fence", () => {
+  test("a fleet that is told of its restore signs nothing, and no version twice after it", async () => {
+    const seen = await watched();
+    const { world, node } = seen;
+    const { length: position } = await world.fleet.log.records();
+    await world.runFor(2 * DAY_MS);
+    world.fleet.kill();
+    await world.fleet.log.restore(position);
+    await world.perform(world.fleet.name, "starts", () => world.fleet.start());
+    await world.until(() => world.fleet.view.fence !== undefined, "the fence is raised", 2 * DAY_MS);
+    await operator(world, () => world.fleet.hold([1], "restrict").catch(() => undefined));
+    await world.runFor(DAY_MS);
+    await operator(world, () => world.fleet.recover("the backup was old"));
+    await operator(world, () => world.fleet.hold([1], "restrict"));
+    await world.until(() => node.device?.standing === "restrict", "it is held", DAY_MS);
+    expect(world.fleet.view.fence).toBeUndefined();
+    await conclude(seen);
+  });
+});
+
 function ignored(): void {
   // it ends with the process
 }

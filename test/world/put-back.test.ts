@@ -48,7 +48,8 @@ test("P7: a whole disk from before its renewal: by its IDevID the fleet knows it
   expect(node.device?.level).toBe("none");
 });
 
-test("a fleet restored from before a renewal: the device comes back by its IDevID, and works", async () => {
+/** The fleet from a copy of before the device's renewal; the device has come by, and the fence stands. */
+async function fenced(): Promise<{ world: World; node: DeviceNode }> {
   const { world, node } = await young();
   const { fleet } = world;
   const { length: position } = await fleet.log.records();
@@ -58,7 +59,45 @@ test("a fleet restored from before a renewal: the device comes back by its IDevI
   await world.perform(fleet.name, "starts", () => fleet.start());
   await stop(world, node);
   await start(world, node);
-  const isBack = () => viewOf(world, node).certificates.at(-1)?.via === "return" && isLeased(world, node);
-  await world.until(isBack, "it works", 3 * HOUR_MS);
+  await world.until(() => fleet.view.fence !== undefined, "the fence is raised", DAY_MS);
+  return { world, node };
+}
+
+test("P3: a fleet restored from a backup is told so by the device that comes by, and says nothing more", async () => {
+  const { world, node } = await fenced();
+  const { length } = await world.fleet.log.records();
+  await world.runFor(DAY_MS);
+  await expect(world.fleet.hold([1], "isolate")).rejects.toMatchObject({ code: "fenced" });
+  expect(await world.fleet.log.records()).toHaveLength(length);
+  expect(node.device?.level).toBe("none"); // it goes on under the lease that it has
+});
+
+test("P9: under new terms the device comes back, works, and holds what stands in them", async () => {
+  const { world, node } = await fenced();
+  const { fleet } = world;
+  await world.perform("operator", "mends it", () => fleet.recover("the backup was a week old"));
+  await world.until(() => isLeased(world, node), "it works", 3 * HOUR_MS);
   expect(node.device?.level).toBe("none");
+  const { terms } = fleet.service.trust.authority.value;
+  expect(terms).toMatchObject({ directive: 2, advisory: 2, ledger: 2, time: 2 });
+  await world.perform("operator", "holds it", () => fleet.hold([1], "isolate"));
+  await world.until(() => node.device?.standing === "isolate", "it is held", HOUR_MS);
+  await world.perform("operator", "frees it", () => fleet.release([1]));
+  await world.until(() => node.device?.standing === "none", "it is free", 3 * HOUR_MS);
+});
+
+test("P3: a fleet that is restored once more is told so once more, and mended once more", async () => {
+  const { world, node } = await fenced();
+  const { fleet } = world;
+  await world.perform("operator", "mends it", () => fleet.recover("first"));
+  const { length: position } = await fleet.log.records();
+  await world.until(() => isLeased(world, node), "it works", 3 * HOUR_MS);
+  await world.runFor(2 * DAY_MS);
+  fleet.kill();
+  await fleet.log.restore(position);
+  await world.perform(fleet.name, "starts", () => fleet.start());
+  await world.until(() => fleet.view.fence !== undefined, "the fence is raised again", 2 * DAY_MS);
+  await world.perform("operator", "mends it", () => fleet.recover("second"));
+  await world.until(() => isLeased(world, node), "it works again", DAY_MS);
+  expect(fleet.view).toMatchObject({ era: 2 });
 });

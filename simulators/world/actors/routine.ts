@@ -1,9 +1,12 @@
-/** What happens by itself: applications that speak whenever they may, and people who start again what has stopped. */
+/**
+ * What happens by itself: applications that speak whenever they may, people who start again what has stopped, and who
+ * mend a log that has lost its end.
+ */
 import { DeviceError } from "../../../device/errors.js";
 import { utf8 } from "../../../protocol/bytes.js";
 import type { DeviceNode } from "../device-node.js";
 import type { Observer } from "../observer.js";
-import { HOUR, MINUTE } from "../plan/draws.js";
+import { DAY, HOUR, MINUTE } from "../plan/draws.js";
 import { switchOn } from "./machines.js";
 import type { Scene } from "./scene.js";
 
@@ -67,5 +70,29 @@ export class Restarts implements Observer {
     const failures = this.#failures.get(node) ?? 0;
     this.#failures.set(node, failures + 1);
     return Math.min(FIRST_RESTART_MS * 2 ** failures, LAST_RESTART_MS);
+  }
+}
+
+/** A fleet that signs nothing any more is mended within this, from when it was told why. */
+const MENDED_MS = [HOUR, 2 * DAY] as const;
+
+/** Operators whose fleet has lost the end of its log: what was lost is lost, and they begin new terms. */
+export class Recoveries implements Observer {
+  readonly #scene: Scene;
+  #raised = 0;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  fleetEvent(_fleet: unknown, { type }: Parameters<NonNullable<Observer["fleetEvent"]>>[1]): void {
+    if (type !== "fence-raised") return;
+    const { world } = this.#scene;
+    const delayMs = this.#scene.luck(`recovery-${this.#raised++}`).between(...MENDED_MS);
+    this.#scene.after(delayMs, "recovery", world.fleet.name, async () => {
+      if (!world.fleet.isRunning || !world.fleet.view.fence) return "done by others";
+      await world.fleet.recover("its log was put back from a backup");
+      return "new terms";
+    });
   }
 }

@@ -1,7 +1,7 @@
 /** What happens to the machines of the owner: gateways and the fleet service. */
 import type { FleetEvent } from "../../../fleet/events.js";
 import type { LogRecord } from "../../../fleet/ports.js";
-import type { Plays, Scene } from "./scene.js";
+import type { Outcome, Plays, Scene } from "./scene.js";
 
 /** Facts that devices bring about by asking, and that contradict nothing if they are forgotten. */
 const FORGETTABLE: readonly FleetEvent["type"][] = ["lease-issued", "receipt-received"];
@@ -19,13 +19,15 @@ export const SERVICES: Plays<
       world.bootGateway(gateway, { showsMs: world.nowMs + offMs });
       return "started";
     });
-    if (offMs !== 0)
-      scene.after(forMs + wrongMs, id, gateway.name, () => {
-        const { clock } = scene.gateway(place);
-        const wrongByMs = clock.nowMs() - world.nowMs;
-        clock.jump(-wrongByMs);
-        return wrongByMs === 0 ? undefined : "put right";
-      });
+    const putRight = (): Outcome => {
+      const { clock, isClosed } = scene.gateway(place);
+      if (isClosed) scene.after(wrongMs, id, gateway.name, putRight); // it waits for its certificate still
+      const wrongByMs = clock.nowMs() - world.nowMs;
+      if (isClosed || wrongByMs === 0) return undefined;
+      clock.jump(-wrongByMs);
+      return "put right";
+    };
+    if (offMs !== 0) scene.after(forMs + wrongMs, id, gateway.name, putRight);
     return "stopped";
   },
   "gateway-clock"(scene, { id, gateway: place, byMs, forMs }) {

@@ -17,8 +17,7 @@ export function counting(tally: Tally): Observer {
     fleetEvent(_fleet, event) {
       if (event.type === "alarm-reported") tally.count("alarm", event.kind);
       else if (event.type === "certificate-issued") tally.count("certificate", event.via);
-      else if (event.type === "lease-issued")
-        tally.count("fleet", event.restored ? "lease, restored" : "lease");
+      else if (event.type === "lease-issued") tally.count("fleet", "lease");
       else tally.count("fleet", event.type);
     },
     fleetRuns: (_fleet, runs) => tally.count("fleet", runs ? "started" : "ended"),

@@ -1,6 +1,7 @@
 /** All invariants of DESIGN.md §13, each with a model of its own. */
 import { DeviceDisks } from "./device-disks.js";
 import { Durable } from "./durable.js";
+import { Fence } from "./fence.js";
 import { FleetLogs } from "./fleet-logs.js";
 import { Fresh } from "./fresh.js";
 import { GatewayLinks } from "./gateway-links.js";
@@ -31,6 +32,7 @@ export function allInvariants(): readonly Invariant[] {
     links,
     new Monotone(disks),
     new Tokens(logs),
+    new Fence(logs),
     laundering,
     new Fresh(disks, logs),
     new HearBeforeSpeak({ disks, logs, links }, standings, laundering.devices),

@@ -111,8 +111,7 @@ export class Ledger implements Invariant, LogFollower, DiskFollower {
     if (held !== toBase64Url(digest))
       throw this.#broken(node, `what it holds has not the digest of Beacon ${name}`);
     const fleet = this.#fleetOf(fleetId.$bytes);
-    // A service that was put back to a backup signs the same versions once more, and devices raise an alarm.
-    const issued = fleet?.log.restores === 0 ? this.#digests.get(fleet)?.get(name) : undefined;
+    const issued = fleet && this.#digests.get(fleet)?.get(name);
     if (issued !== undefined && issued !== held)
       throw this.#broken(node, `it holds another ledger than that of Beacon ${name}`);
   }
