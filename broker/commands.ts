@@ -11,6 +11,8 @@ interface MetricsOptions {
 /** `close` ends the metrics too. */
 type WithMetrics<Started> = Pick<Started, Extract<keyof Started, "port" | "pids">> & {
   readonly metricsUrl?: string;
+  /** The same, as text. */
+  metrics(): Promise<string>;
   close(): Promise<void>;
 };
 
@@ -20,8 +22,8 @@ export async function startGateway({
   ...options
 }: GatewayOptions & MetricsOptions): Promise<WithMetrics<Gateway>> {
   const gateway = await (await import("./main.js")).startGateway(options);
-  const metrics = await serving(gateway, metricsPort, () => gateway.metrics.metrics());
-  return { port: gateway.port, ...metrics };
+  const metrics = () => gateway.metrics.metrics();
+  return { port: gateway.port, metrics, ...(await serving(gateway, metricsPort, metrics)) };
 }
 
 /** See gateway-pool.ts. */
@@ -30,8 +32,13 @@ export async function startGateways({
   ...options
 }: PoolOptions & MetricsOptions): Promise<WithMetrics<GatewayPool>> {
   const pool = await (await import("./gateway-pool.js")).startGateways(options);
-  const metrics = await serving(pool, metricsPort, () => pool.metrics());
-  return { port: pool.port, pids: () => pool.pids(), ...metrics };
+  const metrics = () => pool.metrics();
+  return {
+    port: pool.port,
+    pids: () => pool.pids(),
+    metrics,
+    ...(await serving(pool, metricsPort, metrics)),
+  };
 }
 
 async function serving(

@@ -125,6 +125,7 @@ class Pool implements GatewayPool {
         if (worker.process.pid === undefined) gone(`a gateway process did not start: ${message}`);
       });
       worker.on("message", (message: WorkerReport) => {
+        if (message.type === "said") return report(message.text);
         if (message.type !== "serving" && message.type !== "failed") return; // prom-client's own
         if (message.type === "failed") return reject(new PoolError(message.code, message.text));
         if (this.#port !== 0 && message.port !== this.#port) return void worker.process.kill(); // its socket was closed just then

@@ -1,9 +1,16 @@
 /** What a gateway process is told by the one that starts it, and what it says back. */
+import type { NatsOptions } from "../protocol/adapters/nats-connection.js";
+
+/** Where gateways reach their fleet over NATS. */
+export interface BusTarget extends NatsOptions {
+  /** Id of the fleet, 32 hex digits. */
+  readonly fleet: string;
+}
 
 /** Travels in the environment, as JSON: nothing in it is secret. */
 export interface Task {
-  /** Path of the service's socket. */
-  readonly link: string;
+  /** Path of the service's socket; or NATS, and whatever services of the fleet are there. */
+  readonly link: string | BusTarget;
   readonly host: string;
   /** 0: any that is free, the same for all processes. */
   readonly port: number;
@@ -13,6 +20,8 @@ export interface Task {
 
 export type WorkerReport =
   | { readonly type: "serving"; readonly port: number }
+  /** For a person. */
+  | { readonly type: "said"; readonly text: string }
   | { readonly type: "failed"; readonly code: string; readonly text: string };
 
 export const TASK_VARIABLE = "DAYMARK_GATEWAY_TASK";

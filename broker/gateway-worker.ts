@@ -2,32 +2,62 @@
 import { randomBytes } from "node:crypto";
 import { nodeCrypto } from "../protocol/adapters/node-crypto.js";
 import { AggregatorRegistry } from "prom-client";
+import { NatsBus } from "../protocol/adapters/nats-bus.js";
 import { systemClock } from "../protocol/adapters/system-clock.js";
+import type { FleetLink } from "../fleet/link.js";
+import { BusLink } from "./adapters/bus-link.js";
+import { linkErrorOf } from "./adapters/link-error.js";
 import { RemoteLink } from "./adapters/remote-link.js";
 import type { GatewayEvent } from "./events.js";
-import { TASK_VARIABLE, type Task, type WorkerReport } from "./gateway-task.js";
+import { type BusTarget, TASK_VARIABLE, type Task, type WorkerReport } from "./gateway-task.js";
 import { startGateway } from "./main.js";
 
 const parts = { clock: systemClock, crypto: nodeCrypto };
 
 process.on("SIGINT", () => undefined); // Ctrl-C reaches every process of a terminal: the one above says when to end
 try {
-  const { link: path, ...where } = JSON.parse(process.env[TASK_VARIABLE] ?? "") as Task;
-  const link = await RemoteLink.open({ path, ...parts, onChange: (lost) => say(wordsFor(lost)) });
+  const { link: target, ...where } = JSON.parse(process.env[TASK_VARIABLE] ?? "") as Task;
+  const reached = await (typeof target === "string" ? bySocket(target) : byBus(target));
   const entropy = (size: number) => new Uint8Array(randomBytes(size));
-  const gateway = await startGateway({ link, ...parts, entropy, ...where, onEvent: tell });
+  const gateway = await startGateway({ link: reached.link, ...parts, entropy, ...where, onEvent: tell });
   AggregatorRegistry.setRegistries(gateway.metrics);
   new AggregatorRegistry(); // which answers the one of the process above
   process.once("SIGTERM", () => {
-    void gateway.close().then(() => {
-      link.close();
-      process.exit();
-    });
+    void gateway
+      .close()
+      .then(() => reached.leave())
+      .then(() => process.exit());
   });
   report({ type: "serving", port: gateway.port });
 } catch (error) {
   const { code = "failed", message } = error as NodeJS.ErrnoException;
   report({ type: "failed", code, text: message }, () => process.exit(1));
+}
+
+interface Reached {
+  readonly link: FleetLink;
+  leave(): Promise<void>;
+}
+
+/** @throws LinkError */
+async function bySocket(path: string): Promise<Reached> {
+  const link = await RemoteLink.open({ path, ...parts, onChange });
+  return { link, leave: async () => link.close() };
+}
+
+/** @throws LinkError */
+async function byBus({ fleet: fleetId, ...nats }: BusTarget): Promise<Reached> {
+  try {
+    const bus = await NatsBus.connect(nats, say);
+    const link = await BusLink.open({ bus, fleetId, ...parts, onChange });
+    const leave = (): Promise<void> => {
+      link.close();
+      return bus.close();
+    };
+    return { link, leave };
+  } catch (error) {
+    throw linkErrorOf(error);
+  }
 }
 
 function report(message: WorkerReport, sent?: () => void): void {
@@ -38,10 +68,10 @@ function tell(event: GatewayEvent): void {
   if (event.type === "notCertified") say(`${event.type}: ${event.why}`);
 }
 
-function wordsFor(lost: Error | undefined): string {
-  return lost ? `the service is out of reach (${lost.message})` : "the service is back";
+function onChange(lost: Error | undefined): void {
+  say(lost ? `the service is out of reach (${lost.message})` : "the service is back");
 }
 
 function say(text: string): void {
-  process.stderr.write(`gateway ${process.pid}: ${text}\n`);
+  report({ type: "said", text: `gateway ${process.pid}: ${text}` });
 }

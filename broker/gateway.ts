@@ -39,6 +39,8 @@ const EXAMINED_AT_ONCE = 100;
 const CONNECT_MS = 5_000;
 /** Filters that one session may ask for in vain. */
 const MAX_REFUSED_FILTERS = 64;
+/** How long what was asked may still be answered when the gateway ends. */
+const LAST_ANSWERS_MS = 5_000;
 /** Logins of one device. Two clones that push each other out come to this, and so does a broken radio. */
 const LOGIN_RATE: Rate = { perSecond: 1, burst: 120 };
 
@@ -62,6 +64,9 @@ export class MqttGateway {
   readonly #broker: Broker;
   readonly #arrivals: ArrivalContext;
   readonly #requests: RequestContext;
+  /** Requests under way. */
+  readonly #asked = new Set<Promise<void>>();
+  #isClosing = false;
   #unwatch: () => void = () => undefined;
   #serial = 0;
 
@@ -118,10 +123,24 @@ export class MqttGateway {
     return this.#sessions.all().map(({ admission }) => admission);
   }
 
+  /** Answers what was asked, takes nothing more, and ends every session. */
   async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#lastAnswers();
     this.#unwatch();
     for (const session of this.#sessions.all()) session.end("closing");
     await new Promise<void>((resolve) => this.#broker.close(resolve));
+  }
+
+  /** Resolves when all are given, or the time for it is over. */
+  #lastAnswers(): Promise<void> {
+    return new Promise((resolve) => {
+      const limit = this.#context.clock.after(LAST_ANSWERS_MS, resolve);
+      void Promise.all(this.#asked).then(() => {
+        limit.cancel();
+        setImmediate(resolve); // aedes writes the last PUBACKs
+      });
+    });
   }
 
   #connect(client: Client, packet: ConnectPacket): void {
@@ -156,7 +175,7 @@ export class MqttGateway {
   /** With an error aedes cuts the connection: in MQTT 3.1.1 that is the only way to not take a message (§3.3.5). */
   #publish(client: Client | null, packet: PublishPacket, done: (error?: Error) => void): void {
     const visitor = client ? this.#visitors.get(client) : undefined;
-    if (!client || !visitor?.session || !visitor.requests || visitor.session.leaving) {
+    if (this.#isClosing || !client || !visitor?.session || !visitor.requests || visitor.session.leaving) {
       done(new Error("no session"));
       return;
     }
@@ -174,7 +193,9 @@ export class MqttGateway {
     if (packet.topic !== session.up) return done();
     const message =
       typeof packet.payload === "string" ? utf8(packet.payload) : new Uint8Array(packet.payload);
-    requests.ask(message).then(() => done(), done);
+    const answered = requests.ask(message).then(() => done(), done);
+    this.#asked.add(answered);
+    void answered.then(() => this.#asked.delete(answered));
   }
 
   #maySubscribe(client: Client, filter: string): boolean {

@@ -83,12 +83,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (type === "authority") void tls.recertify();
   });
   const close = async (): Promise<void> => {
+    const closed = new Promise((resolve) => server.close(resolve)); // nobody new comes in
     unwatch();
     gate.close();
     await mqtt.close();
     tls.close();
     for (const socket of open) socket.destroy();
-    await new Promise((resolve) => server.close(resolve));
+    await closed;
   };
 
   server.maxConnections = maxSessions + limits.maxWaiting + SPARE_CONNECTIONS;

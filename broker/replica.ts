@@ -71,6 +71,8 @@ export class Replica {
       case "push":
       case "broadcast":
         return [news];
+      case "position":
+        return []; // of the link, not of the fleet
     }
   }
 

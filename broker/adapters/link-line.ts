@@ -7,29 +7,8 @@ import { PacketReader } from "../../fleet/link-packets.js";
 import { type Asked, encodeQuestion, type News, readNews } from "../../fleet/link-wire.js";
 import type { Clock, Timer } from "../../protocol/clock.js";
 import { ProtocolError } from "../../protocol/errors.js";
-import type { Tidings } from "../replica.js";
-
-export type LinkErrorCode =
-  | "link-down" // no service can be asked at this moment
-  | "link-busy" // more waits for the service than may
-  | "service-failed"; // it was asked, and could not
-
-/** A question without an answer. `message` is safe to log. */
-export class LinkError extends Error {
-  readonly code: LinkErrorCode;
-  constructor(code: LinkErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "LinkError";
-    this.code = code;
-  }
-}
-
-export interface LineListener {
-  /** In order. @throws ProtocolError when it makes no sense: then the line is lost. */
-  told(news: Tidings): void;
-  /** At most once; nothing is told after it. */
-  lost(why: LinkError): void;
-}
+import { LinkError } from "./link-error.js";
+import type { LineListener } from "./replica-link.js";
 
 /** Bytes that the service did not take yet; more questions are rejected. */
 const MAX_UNSENT_BYTES = 16 * 2 ** 20;
