@@ -11,6 +11,7 @@ import { FleetError } from "../errors.js";
 import type { FleetChange, FleetLink } from "../link.js";
 import { isForeseen, LinkFeed, type LinkSource } from "../link-feed.js";
 import { PacketReader } from "../link-packets.js";
+import { askFleet } from "../link-questions.js";
 import { type Question, readQuestion } from "../link-wire.js";
 
 export interface LinkServer {
@@ -127,7 +128,7 @@ class GatewayLine {
     this.#open += 1;
     if (this.#open >= MAX_OPEN_QUESTIONS) this.#socket.pause();
     try {
-      this.#feed.answer(question.id, await ask(this.#link, question));
+      this.#feed.answer(question.id, await askFleet(this.#link, question));
     } catch (error) {
       this.#feed.fail(question.id, error);
       if (!isForeseen(error)) this.#report(`a gateway's request failed: ${String(error)}`);
@@ -160,20 +161,5 @@ class GatewayLine {
     if (!this.#feed.isOverfull) return;
     this.#report("cut off a gateway that does not take what it is told; it may come again");
     this.cut();
-  }
-}
-
-async function ask(link: FleetLink, question: Question): Promise<readonly Uint8Array[]> {
-  switch (question.type) {
-    case "handle":
-      return link.handle(question.number, question.message);
-    case "authorities":
-      return [await link.authorities(question.message)];
-    case "ledger":
-      return link.ledger(question.message);
-    case "time":
-      return [await link.time(question.message)];
-    case "certify":
-      return link.certifyGateway(question.publicKey, question.hosts);
   }
 }

@@ -6,6 +6,7 @@ import { LEVELS, type Level } from "../../protocol/level.js";
 import type { FleetService } from "../service.js";
 import { accessRoutes } from "./access.js";
 import { advisoryRoutes } from "./advisories.js";
+import { type Auditing, auditRoutes } from "./audit.js";
 import { type ApiEnv, authenticate, type Tokens } from "./auth.js";
 import { authorityRoutes } from "./authority.js";
 import { bundleRoutes } from "./bundles.js";
@@ -36,6 +37,8 @@ export interface ApiOptions {
   readonly station?: (body: Uint8Array) => Promise<Uint8Array>;
   /** Has the station draw up papers for a device that another owner gave. */
   readonly take?: Take;
+  /** Signs checkpoints and exports of the log. */
+  readonly audit?: Auditing;
   /** Told of failures that are ours; the client only learns that there was one. */
   readonly report?: (error: unknown) => void;
 }
@@ -48,7 +51,7 @@ const OCTETS = "application/octet-stream";
 export function createApi(
   service: FleetService,
   tokens: Tokens,
-  { station, take, report = () => undefined }: ApiOptions = {},
+  { station, take, audit, report = () => undefined }: ApiOptions = {},
 ): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.onError((error, c) => problemResponse(error, c, report));
@@ -79,6 +82,7 @@ export function createApi(
   app.route("/v1/exposure", exposureRoutes(service));
   app.route("/v1/authority", authorityRoutes(service));
   app.route("/v1/transfers", transferRoutes(service, take));
+  if (audit) app.route("/v1/audit", auditRoutes(service, audit));
   if (station) {
     app.post("/v1/station", async (c) => {
       const answer = await station(await readOctets(c, OCTETS));

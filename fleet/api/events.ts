@@ -9,6 +9,7 @@ import type { FreshnessRules } from "../../protocol/authority.js";
 import type { Level } from "../../protocol/level.js";
 import type { ActName } from "../../protocol/vector.js";
 import type { FleetEvent } from "../events.js";
+import { fenceWords } from "../fence.js";
 import type { Position } from "../ports.js";
 import type { FleetService } from "../service.js";
 import { aimOf } from "./acts.js";
@@ -193,8 +194,15 @@ function detailOf(event: FleetEvent): Omit<EventResource, "position" | "type" | 
       const { number, level, owner } = event;
       return { number, level, owner: fleetIdIn(owner), ...actOf(event) };
     }
+    case "fence-raised":
+      return { reason: fenceWords(event.proof) };
+    case "fence-lifted":
+      return { reason: event.reason };
+    case "worker-joined":
+      return { reason: event.name };
     case "owner-known":
     case "beacon-issued":
+    case "checkpoint-signed":
       return {};
   }
 }

@@ -38,6 +38,8 @@ const STATUS: Record<ProblemCode, ContentfulStatusCode> = {
   overloaded: 503,
   "retry-later": 503,
   "storage-failed": 503,
+  fenced: 503,
+  unreachable: 503,
   "fleet-unreachable": 503,
 };
 

@@ -32,7 +32,7 @@ function application(routes: Routes) {
     fullDescription: [
       "Commands look for the server on the data folder: --data, else $DAYMARK_DATA, else ./daymark-data.",
       "Data goes to stdout, everything else to stderr; -j prints JSON; times are RFC 3339, UTC.",
-      "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict or approval needed, 8 unreachable.",
+      "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict or approval needed, 7 not verified, 8 unreachable.",
     ].join("\n"),
   };
   const exceptionWhileRunningCommand = (error: unknown) => `daymark: ${errorText(error)}`;

@@ -4,6 +4,7 @@ import type { CommandContext } from "@stricli/core";
 import { lockHolder } from "../adapters/folder-lock.js";
 import { readServerFile } from "../adapters/server-file.js";
 import { isOperatorName, readToken } from "../adapters/token-folder.js";
+import { SETTINGS } from "../operations/settings.js";
 import { CliError, EXIT } from "./exit.js";
 import { FleetClient } from "./http.js";
 
@@ -25,7 +26,7 @@ export const dataFlag = {
   parse: String,
   optional: true,
   placeholder: "dir",
-  brief: "Data folder [default: $DAYMARK_DATA, else ./daymark-data]",
+  brief: `Data folder [default: $DAYMARK_DATA, else ${SETTINGS.data.default}]`,
 } as const;
 
 export const jsonFlag = {
@@ -64,12 +65,16 @@ export const clientFlags = {
 
 export const clientAliases = { j: "json" } as const;
 
-const DEFAULT_DATA = "./daymark-data";
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** The folder of the fleet within the data folder. */
+/** The folder of the fleet within the data folder that a command means. */
 export function fleetFolder(data: string | undefined, env: NodeJS.ProcessEnv): string {
-  return join(data ?? (env["DAYMARK_DATA"] || DEFAULT_DATA), "fleet");
+  return folderOf(data ?? (env["DAYMARK_DATA"] || SETTINGS.data.default));
+}
+
+/** The folder of the fleet within a data folder. */
+export function folderOf(data: string): string {
+  return join(data, "fleet");
 }
 
 /** @throws CliError "unreachable" when no server runs, FleetError when there is no token to use. */

@@ -11,6 +11,8 @@ export const EXIT = {
   denied: 4,
   /** Somebody was first, or a second person is needed. */
   conflict: 5,
+  /** What was to be checked does not hold. */
+  notVerified: 7,
   unreachable: 8,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -31,6 +33,8 @@ const FLEET_EXIT: Record<FleetErrorCode, ExitCode> = {
   denied: EXIT.denied,
   "bad-request": EXIT.usage,
   "storage-failed": EXIT.failed,
+  fenced: EXIT.failed,
+  unreachable: EXIT.unreachable,
   overloaded: EXIT.failed,
 };
 

@@ -1,12 +1,13 @@
-/** Where gateways listen: the flags of the commands that start them, and what those mean. */
+/** What commands that serve have in common: where gateways listen, how one starts them, and when to stop. */
 import { isIPv6 } from "node:net";
-import { wholeNumber } from "./device-number.js";
+import { keyOf } from "../operations/settings.js";
+import type { NatsOptions } from "../../protocol/adapters/nats-connection.js";
 import { CliError, EXIT } from "./exit.js";
 
 /** Several gateways, each a process of its own, on one port; what is in broker/ comes from main.ts. */
 export type StartGateways = (options: {
-  /** Path of the service's socket. */
-  readonly link: string;
+  /** Path of the service's socket; or NATS, and the fleet's id, 32 hex digits. */
+  readonly link: string | (NatsOptions & { readonly fleet: string });
   readonly host: string;
   readonly port: number;
   readonly hosts: readonly string[];
@@ -18,34 +19,13 @@ export type StartGateways = (options: {
 export interface GatewayPool {
   readonly port: number;
   readonly metricsUrl?: string;
+  /** What all of them count together, as Prometheus reads it. */
+  readonly metrics?: () => Promise<string>;
   pids(): readonly number[];
   close(): Promise<void>;
 }
 
-/** Of one command: more than there are cores gain nothing. */
-export const MAX_PROCESSES = 16;
 const LOCAL_HOSTS = ["localhost", "127.0.0.1"];
-
-export const listenFlags = {
-  mqttPort: {
-    kind: "parsed",
-    parse: portNumber,
-    default: "8883",
-    brief: "Of the gateway; 0: any free one",
-  },
-  host: {
-    kind: "parsed",
-    parse: hostName,
-    default: "localhost",
-    brief: "Where devices reach the gateway",
-  },
-  metricsPort: {
-    kind: "parsed",
-    parse: portNumber,
-    optional: true,
-    brief: "Serve the gateway's counters for Prometheus on this machine; 0: any free one",
-  },
-} as const;
 
 /** Where to listen, and the names in the certificate. */
 export function listening(host: string): { host: string; hosts: readonly string[] } {
@@ -53,12 +33,20 @@ export function listening(host: string): { host: string; hosts: readonly string[
   return { host: isIPv6(host) ? "::" : "0.0.0.0", hosts: [host] };
 }
 
-/** What a gateway threw that could not start, in the words and with the number of a command. */
-export function portInUse(error: unknown, port: number): unknown {
+/** Ports that a command listens on, by the setting that names them. */
+type Ports = { readonly [Name in "mqttPort" | "metricsPort" | "healthPort"]?: number | undefined };
+
+/**
+ * What was thrown by who could not listen, in the words and with the number of a command.
+ * @param ports - that were asked for; the first is meant where the error names none of them.
+ */
+export function portInUse(error: unknown, ports: Ports): unknown {
   if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return error;
-  const { port: taken = port } = error as { port?: number };
-  const flag = taken === port ? "--mqtt-port" : "--metrics-port";
-  const text = `port ${taken} is in use; choose another with ${flag}, or 0 for any that is free`;
+  const names = Object.keys(ports) as (keyof Ports)[];
+  const [first = "mqttPort"] = names;
+  const { port = ports[first] } = error as { port?: number };
+  const name = names.find((each) => ports[each] === port) ?? first;
+  const text = `port ${port} is in use; choose another with --${keyOf(name)}, or 0 for any that is free`;
   return new CliError(EXIT.conflict, text, { cause: error });
 }
 
@@ -68,27 +56,4 @@ export function stopAsked(process: NodeJS.Process): Promise<void> {
     process.once("SIGINT", () => resolve());
     process.once("SIGTERM", () => resolve());
   });
-}
-
-/** @throws RangeError */
-export function portNumber(text: string): number {
-  const port = wholeNumber(text);
-  if (port > 65_535) throw new RangeError("a port is 0 to 65535");
-  return port;
-}
-
-/** @returns a parser that throws a RangeError */
-export function processCount(least: number): (text: string) => number {
-  return (text) => {
-    const count = wholeNumber(text);
-    if (count < least || count > MAX_PROCESSES)
-      throw new RangeError(`${least} to ${MAX_PROCESSES} processes`);
-    return count;
-  };
-}
-
-/** @throws RangeError */
-function hostName(text: string): string {
-  if (!/^[A-Za-z0-9.:-]{1,64}$/.test(text)) throw new RangeError("not the name or address of a host");
-  return text;
 }

@@ -7,15 +7,20 @@ import { voyageCommand } from "../../simulators/commands.js";
 import { simRun } from "../../simulators/sim-commands.js";
 import { runDaymark } from "./application.js";
 import { advisoryCommands } from "./commands/advisory.js";
+import { auditCommands } from "./commands/audit.js";
 import { authorityCommands } from "./commands/authority.js";
+import { backupCommands } from "./commands/backup.js";
 import { bundleCommands } from "./commands/bundle.js";
 import { caCommands } from "./commands/ca.js";
+import { configCommands } from "./commands/config.js";
 import { deviceAccessCommands } from "./commands/device-access.js";
 import { deviceActCommands } from "./commands/device-acts.js";
 import { deviceCommands } from "./commands/device.js";
+import { doctor } from "./commands/doctor.js";
 import { envelopeCommands } from "./commands/envelope.js";
 import { gatewayRun } from "./commands/gateway.js";
 import { quarantineCommands } from "./commands/quarantine.js";
+import { recover } from "./commands/recover.js";
 import { releaseCommands } from "./commands/release.js";
 import { serverRun } from "./commands/server.js";
 import { transferCommands } from "./commands/transfer.js";
@@ -66,6 +71,20 @@ const routes = {
   envelope: buildRouteMap({
     routes: envelopeCommands,
     docs: { brief: "Look at documents, and check who signed them" },
+  }),
+  config: buildRouteMap({
+    routes: configCommands,
+    docs: { brief: "See what the settings of servers and gateways are, and where each comes from" },
+  }),
+  doctor,
+  recover,
+  backup: buildRouteMap({
+    routes: backupCommands,
+    docs: { brief: "Save the whole fleet, and put it back" },
+  }),
+  audit: buildRouteMap({
+    routes: auditCommands,
+    docs: { brief: "See what happened, and hand out evidence of it" },
   }),
   ca: buildRouteMap({
     routes: caCommands,

@@ -1,88 +1,124 @@
-/** `daymark gateway run`: gateways beside a server that runs, each a process of its own. */
+/** `daymark gateway run`: gateways beside a server that runs, or over NATS, each a process of its own. */
 import { buildCommand } from "@stricli/core";
+import { serveHealth } from "../../adapters/health-server.js";
 import { linkPath } from "../../adapters/link-server.js";
-import { type CliContext, dataFlag, fleetFolder, jsonFlag } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import {
-  listenFlags,
-  listening,
-  MAX_PROCESSES,
-  portInUse,
-  processCount,
-  type StartGateways,
-  stopAsked,
-} from "../listening.js";
-import { printJson, printLine, printRecord } from "../output.js";
+import { openLogger } from "../../adapters/logger.js";
+import { FleetError } from "../../errors.js";
+import { readiness } from "../../operations/readiness.js";
+import { settingsFrom } from "../../operations/configuration.js";
+import type { Settings } from "../../operations/settings.js";
+import { configFlag, type ConfiguredFlags, dataHint, settingFlags, sourcesOf } from "../config-flags.js";
+import { type CliContext, folderOf, jsonFlag } from "../connection.js";
+import { CliError, errorText, EXIT } from "../exit.js";
+import { type GatewayPool, listening, portInUse, type StartGateways, stopAsked } from "../listening.js";
+import { natsOptions } from "../nats-options.js";
+import { printJson, printRecord } from "../output.js";
 
-interface RunFlags {
-  readonly data?: string;
-  readonly mqttPort: number;
-  readonly metricsPort?: number;
-  readonly host: string;
-  readonly processes: number;
+interface RunFlags extends ConfiguredFlags {
   readonly json: boolean;
 }
 
 export function gatewayRun(startGateways: StartGateways) {
   return buildCommand<RunFlags, [], CliContext>({
     docs: {
-      brief: "Run gateways beside a server on this machine",
+      brief: "Run gateways, beside a server on this machine or over NATS",
       fullDescription: [
         "Starts processes that share one port and serve devices until Ctrl-C; one that dies is replaced. They reach",
         "the service through a socket in the data folder. While it is down, devices keep their connections and work",
         "under their leases; what they ask is answered when it is back.",
         "",
+        "With --nats and --fleet the service is on other machines, and as many workers as run share the work: see",
+        "daymark server run --nats.",
+        "",
+        "Each flag can also stand in a configuration file or in the environment: see daymark config get.",
+        "",
         "Example: daymark gateway run --processes 2 --mqtt-port 8884",
       ].join("\n"),
     },
     parameters: {
-      flags: {
-        data: dataFlag,
-        ...listenFlags,
-        processes: {
-          kind: "parsed",
-          parse: processCount(1),
-          default: "1",
-          brief: `How many, 1 to ${MAX_PROCESSES}; more than one per core gain nothing`,
-        },
-        json: jsonFlag,
-      },
+      flags: { ...settingFlags("gateway"), config: configFlag, json: jsonFlag },
       aliases: { j: "json" },
     },
-    async func(flags) {
-      const { stdout, stderr, env } = this.process;
-      const folder = fleetFolder(flags.data, env);
-      const { mqttPort, metricsPort, processes } = flags;
-      const asked = stopAsked(this.process);
-      const where = { link: linkPath(folder), ...listening(flags.host), port: mqttPort };
-      const report = (line: string) => printLine(stderr, line);
-      const pool = await startGateways({ ...where, metricsPort, processes, report }).catch(
-        (error: unknown) => {
-          throw isUnreachable(error) ? noServer(folder, flags, error) : portInUse(error, mqttPort);
-        },
-      );
-      const { port, metricsUrl } = pool;
-      const pids = pool.pids();
-      if (flags.json) printJson(stdout, { port, pids, ...(metricsUrl && { metrics: metricsUrl }) });
-      else
-        printRecord(stdout, {
-          port: String(port),
-          processes: pids.join(" "),
-          ...(metricsUrl && { metrics: metricsUrl }),
-        });
-      printLine(stderr, "stop with Ctrl-C");
-      await asked;
-      printLine(stderr, "stopping");
-      await pool.close();
+    async func({ json, ...flags }) {
+      const sources = await sourcesOf(flags, this.process);
+      const settings = settingsFrom("gateway", sources);
+      await serve(settings, json, dataHint(sources), startGateways, this.process);
     },
   });
+}
+
+async function serve(
+  settings: Settings<"gateway">,
+  json: boolean,
+  hint: string,
+  startGateways: StartGateways,
+  process: NodeJS.Process,
+): Promise<void> {
+  const { stdout, stderr } = process;
+  const { host, mqttPort, metricsPort, healthPort, processes, logFormat: format, logLevel: level } = settings;
+  const target = targetOf(settings, hint);
+  const asked = stopAsked(process);
+  const log = openLogger({ stream: stderr, format, level, service: "gateway" }, errorText);
+  const where = { link: target.link, ...listening(host), port: mqttPort };
+  const report = (line: string) => log.say("warn", "gateway-process", line);
+  const pool = await startGateways({ ...where, metricsPort, processes, report }).catch((error: unknown) => {
+    throw isUnreachable(error) ? noServer(target, error) : portInUse(error, { mqttPort, metricsPort });
+  });
+  let isEnding = false;
+  try {
+    const ready = () => readiness({ isEnding, gateway: { isServing: pool.pids().length > 0 } });
+    const metrics = async () => (await pool.metrics?.()) ?? "";
+    const probes =
+      healthPort === undefined ? undefined : await serveHealth({ port: healthPort, ready, metrics });
+    tellStarted(pool, probes?.url);
+    await asked;
+    log.say("info", "stopping", "stopping");
+    isEnding = true;
+    await pool.close();
+    await probes?.close();
+  } catch (error) {
+    await pool.close();
+    throw portInUse(error, { healthPort });
+  }
+
+  function tellStarted({ port, metricsUrl }: GatewayPool, health: string | undefined): void {
+    const pids = pool.pids();
+    const also = { ...(metricsUrl && { metrics: metricsUrl }), ...(health && { health }) };
+    if (json) printJson(stdout, { port, pids, ...also });
+    else printRecord(stdout, { port: String(port), processes: pids.join(" "), ...also });
+    log.say("info", "started", "stop with Ctrl-C", health === undefined ? {} : { health });
+  }
 }
 
 function isUnreachable(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "link-down";
 }
 
-function noServer(folder: string, { data }: RunFlags, cause: unknown): CliError {
-  const start = `start it: daymark server run${data === undefined ? "" : ` --data '${data}'`}`;
-  return new CliError(EXIT.unreachable, `no server runs on ${folder}; ${start}`, { cause });
+/** Where the service is, and what to say when it is not. */
+interface Target {
+  readonly link: Parameters<StartGateways>[0]["link"];
+  readonly otherwise: string;
+}
+
+/** @throws FleetError "bad-request" */
+function targetOf(settings: Settings<"gateway">, hint: string): Target {
+  const nats = natsOptions(settings, "daymark gateway");
+  const { fleet } = settings;
+  if (!nats) {
+    const folder = folderOf(settings.data);
+    const otherwise = `no server runs on ${folder}; start it: daymark server run${hint}`;
+    return { link: linkPath(folder), otherwise };
+  }
+  if (fleet === undefined)
+    throw new FleetError(
+      "bad-request",
+      "with --nats name the fleet: --fleet ID, as daymark authority show prints it",
+    );
+  const servers = nats.servers.join(",");
+  const otherwise = `no worker of fleet ${fleet} answers over ${servers}; start one: daymark server run --nats ${servers}`;
+  return { link: { ...nats, fleet }, otherwise };
+}
+
+function noServer({ otherwise }: Target, cause: unknown): CliError {
+  return new CliError(EXIT.unreachable, otherwise, { cause });
 }

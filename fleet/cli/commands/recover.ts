@@ -1,0 +1,193 @@
+/** `daymark recover`: mends the log of a server that signs nothing any more. The server does not run meanwhile. */
+import { join } from "node:path";
+import { buildCommand } from "@stricli/core";
+import { nodeCrypto as crypto } from "../../../protocol/adapters/node-crypto.js";
+import type { Trust } from "../../../protocol/authority.js";
+import { lockFolder } from "../../adapters/folder-lock.js";
+import { readWorkerId } from "../../adapters/worker-file.js";
+import { loadFleetKeys, stagedKeys } from "../../adapters/key-folder.js";
+import { signsAlone } from "../../fleet-keys.js";
+import { type ClosedLog, stateOf } from "../../recovery/closed-log.js";
+import { findOut } from "../../recovery/find-out.js";
+import { longestOf } from "../../recovery/histories.js";
+import { beginNewTerms, linkWithNewTerms, type Mending } from "../../recovery/new-terms.js";
+import { type Plan, planRecovery } from "../../recovery/plan.js";
+import { liftAfterRefill, refill } from "../../recovery/refill.js";
+import { natsServers } from "../../operations/setting-values.js";
+import { ceremonyNow, file, files, switchFlag } from "../ca-flags.js";
+import { type CliContext, clientFlags, dataFlag, fleetFolder, jsonFlag } from "../connection.js";
+import { wholeNumber } from "../device-number.js";
+import { CliError, EXIT } from "../exit.js";
+import { readBytes } from "../files.js";
+import { printJson, printLine, printRecord } from "../output.js";
+import { natsOptions } from "../nats-options.js";
+import { inFolder, onStream, type Place } from "../recover-place.js";
+import { assertAllCopies, openSource, type Source } from "../recover-sources.js";
+import { ceremonyCommands, planLines } from "../recover-words.js";
+
+interface Flags {
+  readonly data?: string;
+  readonly from?: readonly string[];
+  readonly newTerms: boolean;
+  readonly link?: string;
+  readonly without?: readonly string[];
+  readonly nats?: readonly string[];
+  readonly natsCa?: string;
+  readonly natsCert?: string;
+  readonly natsKey?: string;
+  readonly natsCreds?: string;
+  readonly stream: string;
+  readonly replicas: number;
+  readonly acceptLogLoss: boolean;
+  readonly reason: string;
+  readonly as: string;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export const recover = buildCommand<Flags, [], CliContext>({
+  docs: {
+    brief: "Mend a log that has lost its end, so that the server signs again",
+    fullDescription: [
+      "A server whose log was put back from a backup stops signing as soon as a device or a document shows that. Stop",
+      "it, and say how it is to be mended: --from with copies of the log (data folders of workers, audit exports)",
+      "gives back what was lost. Where there is no copy, --new-terms begins new terms above all that was lost. Bring",
+      "what devices carry first, while the server runs: daymark bundle apply.",
+      "",
+      "With --nats the log is a stream that workers share. All of them are stopped, and all copies are needed: the",
+      "folder of this worker counts as one, those of the others come with --from. One that is left out with --without",
+      "must not come back: it would raise the fence again. Make that worker anew from a backup of another.",
+      "",
+      "The plan is printed; nothing is changed without --yes. Stopped in the middle, it can be run again. What the",
+      "server has in its configuration file or its environment has to be said here, --nats above all.",
+      "",
+      "Example: daymark recover --from /mnt/worker-2 --reason 'disk of worker 1 replaced' --yes",
+    ].join("\n"),
+  },
+  parameters: {
+    flags: {
+      data: dataFlag,
+      from: files("A copy of the log: a data folder, a log folder or an audit export; may be repeated"),
+      newTerms: switchFlag("What was lost is lost: begin new terms above it"),
+      link: { ...file("The next Authority, where the root keys are elsewhere"), optional: true },
+      without: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        variadic: true,
+        placeholder: "id",
+        brief: "A worker whose copy is lost for good; may be repeated",
+      },
+      nats: {
+        kind: "parsed",
+        parse: (text: string) => natsServers.parse(text),
+        optional: true,
+        placeholder: "servers",
+        brief: "The log is on NATS JetStream, at these servers",
+      },
+      natsCa: { ...file("CAs of the NATS servers, PEM"), optional: true },
+      natsCert: { ...file("Certificate shown to NATS, PEM"), optional: true },
+      natsKey: { ...file("Private key to that certificate, PEM"), optional: true },
+      natsCreds: { ...file("NATS credentials"), optional: true },
+      stream: { kind: "parsed", parse: String, default: "daymark-log", brief: "Its name" },
+      replicas: {
+        kind: "parsed",
+        parse: wholeNumber,
+        default: "3",
+        brief: "NATS servers that keep a stream that is made anew",
+      },
+      acceptLogLoss: switchFlag("Take a stream that can lose what it acknowledged"),
+      reason: { kind: "parsed", parse: String, placeholder: "text", brief: "Why, for the log" },
+      as: clientFlags.as,
+      yes: switchFlag("Do it"),
+      dryRun: switchFlag("Print the plan, and end with 0"),
+      json: jsonFlag,
+    },
+    aliases: { j: "json" },
+  },
+  async func(flags) {
+    const folder = fleetFolder(flags.data, this.process.env);
+    if (!flags.nats && (await readWorkerId(folder)) !== undefined)
+      throw new CliError(
+        EXIT.usage,
+        `${folder} is a worker's: the log is on NATS, and here is a copy; say --nats`,
+      );
+    const lock = await lockFolder(folder);
+    const sources: Source[] = [];
+    let place: Place | undefined;
+    try {
+      const { nats: servers, natsCa, natsCert, natsKey, natsCreds } = flags;
+      const nats = natsOptions({ nats: servers, natsCa, natsCert, natsKey, natsCreds }, "daymark recover");
+      place = nats ? await onStream(nats, flags, folder) : inFolder(folder);
+      const own = nats ? [folder] : []; // then the log of the folder is a copy
+      for (const path of [...own, ...(flags.from ?? [])]) sources.push(await openSource(path));
+      await run(place, folder, sources, flags, this);
+    } finally {
+      for (const source of sources) await source.close();
+      await place?.close();
+      await lock.release();
+    }
+  },
+});
+
+async function run(
+  place: Place,
+  folder: string,
+  sources: readonly Source[],
+  flags: Flags,
+  context: CliContext,
+): Promise<void> {
+  const { stdout, stderr } = context.process;
+  const copy = sources.length > 0 ? await longestOf(sources) : undefined;
+  const { newTerms, without = [] } = flags;
+  const lost = without.filter((id) => !sources.some(({ worker }) => worker === id));
+  const asides = await place.asides();
+  const { found, newest, workers, isSettled } = await place.look((log) =>
+    findOut(log, asides, copy, { newTerms, lost }, crypto),
+  );
+  if (flags.nats) assertAllCopies(sources, workers, without);
+  if (isSettled && flags.yes && !flags.dryRun) await place.settle();
+  const plan = planRecovery(found);
+  const aside = await place.asideFor(found.shared, found.end);
+  const lines = planLines(found, plan, aside);
+  if (flags.json) printJson(stdout, { ...lines, ...plan, done: flags.yes && !flags.dryRun });
+  else printRecord(stdout, lines);
+  const lift = await liftOf(folder, plan, newest, flags, context);
+  if (flags.dryRun) return;
+  if (!flags.yes) throw new CliError(EXIT.conflict, "nothing was changed: read the plan, and say --yes");
+  const mend = async (log: ClosedLog) => {
+    if (copy && plan.refill !== "nothing") await refill(log, copy.history);
+    await lift(log);
+  };
+  await place.mend(mend, plan.refill === "replace" ? aside : undefined);
+  printLine(stderr, "mended; start the server, and look: daymark audit list --type fence-lifted");
+}
+
+/** What is recorded in the end. @throws CliError "conflict" with the ceremony that is needed first. */
+async function liftOf(
+  folder: string,
+  { lift }: Plan,
+  newest: Trust | undefined,
+  { data, link: path, reason, as: actor }: Flags,
+  { process }: CliContext,
+): Promise<(log: ClosedLog) => Promise<void>> {
+  const ceremony = ceremonyNow();
+  const mending: Mending = { actor, reason, now: ceremony.now };
+  if (lift === "refilled") return async (log) => liftAfterRefill(log, await stateOf(log, crypto), mending);
+  const current = await loadFleetKeys(join(folder, "keys"), crypto, ceremony.entropy, true);
+  const staged = await stagedKeys(join(folder, "keys"), crypto).read();
+  if (!newest) throw new CliError(EXIT.notFound, `there is no fleet in ${folder}`);
+  const root = signsAlone("root", current, newest.authority.value) ? current.root : undefined;
+  const given = path === undefined ? undefined : await readBytes(path, process);
+  const link = given ?? (root && linkWithNewTerms(newest, root, ceremony));
+  if (!link) {
+    for (const command of ceremonyCommands(data)) printLine(process.stderr, `  ${command}`);
+    const text =
+      "nothing was changed: the root keys are elsewhere; first do this, signing with each that is needed";
+    throw new CliError(EXIT.conflict, text);
+  }
+  const keys = { current, staged };
+  return async (log) =>
+    void (await beginNewTerms(log, await stateOf(log, crypto), link, keys, mending, { crypto }));
+}

@@ -1,0 +1,78 @@
+/** Where the log is that `daymark recover` mends: in a data folder, or on JetStream. */
+import { readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { nodeDisk } from "../../protocol/adapters/atomic-file.js";
+import { connectNats, type NatsOptions } from "../../protocol/adapters/nats-connection.js";
+import { systemClock } from "../../protocol/adapters/system-clock.js";
+import { ClosedStream } from "../adapters/jetstream-closed.js";
+import { savedRecords } from "../adapters/jetstream-saved.js";
+import type { StreamWanted } from "../adapters/jetstream-stream.js";
+import type { ClosedLog, History } from "../recovery/closed-log.js";
+import { notLetIn } from "./nats-options.js";
+import { mendLog, replaceLog } from "./recover-log.js";
+
+export interface Place {
+  look<T>(use: (log: ClosedLog) => Promise<T>): Promise<T>;
+  /** @param aside - keeps the log as it is, which then begins from nothing; undefined: it goes on where it ends. */
+  mend(use: (log: ClosedLog) => Promise<void>, aside: string | undefined): Promise<void>;
+  /** @param from - where the log parts from its copy. @returns a path that nothing has. */
+  asideFor(from: number, to: number): Promise<string>;
+  /** What runs that were stopped since have put aside. */
+  asides(): Promise<readonly History[]>;
+  /** Those runs are at their end: what they put aside is only kept from now on. */
+  settle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function inFolder(folder: string): Place {
+  return {
+    look: (use) => mendLog(folder, use),
+    mend: (use, aside) => (aside === undefined ? mendLog(folder, use) : replaceLog(folder, aside, use)),
+    asideFor: (from, to) => Promise.resolve(join(folder, `log.before-${from}-${to}`)),
+    asides: () => Promise.resolve([]), // one rename does all
+    settle: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** At the end of the name of what a stream had, until the new stream is whole and the fence is lifted. */
+const UNSETTLED = ".unsettled";
+
+/** @param folder - where what the stream has of its own is kept. */
+export async function onStream(
+  nats: NatsOptions,
+  { stream: name, replicas, acceptLogLoss }: StreamWanted,
+  folder: string,
+): Promise<Place> {
+  const connection = await connectNats(nats).catch(notLetIn);
+  const wanted = { stream: name, replicas, acceptLogLoss };
+  const stream = new ClosedStream({ nats: connection, clock: systemClock, ...wanted });
+  const unsettled = async () => (await readdir(folder)).filter((file) => file.endsWith(UNSETTLED));
+  const settle = async () => {
+    for (const file of await unsettled())
+      await rename(join(folder, file), join(folder, file.slice(0, -UNSETTLED.length)));
+    await nodeDisk.syncFolder(folder);
+  };
+  return {
+    look: (use) => use(stream),
+    async mend(use, aside) {
+      if (aside !== undefined) {
+        await stream.save(`${aside}${UNSETTLED}`);
+        await stream.remove();
+      }
+      await stream.make();
+      await use(stream);
+      await settle();
+    },
+    async asideFor(from, to) {
+      const files = await readdir(folder);
+      for (let n = 1; ; n++) {
+        const file = `stream.before-${from}-${to}${n === 1 ? "" : `-${n}`}.jsonl`;
+        if (!files.includes(file) && !files.includes(`${file}${UNSETTLED}`)) return join(folder, file);
+      }
+    },
+    asides: async () => (await unsettled()).map((file) => savedRecords(name, join(folder, file))),
+    settle,
+    close: () => connection.close(),
+  };
+}
