@@ -49,7 +49,7 @@ tally() {
   count "${good:-0}" "${bad:-0}"
 }
 
-# "N M" from vitest's report: what passed, and all that did not: failed, skipped, or a file that did not load.
+# test_counts <report>: "N M" from vitest's report: what passed, and all that did not: failed, skipped, or a file that did not load.
 test_counts() {
   node --input-type=commonjs -e '
     const { testResults } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
@@ -57,7 +57,7 @@ test_counts() {
     const passed = tests.filter(({ status }) => status === "passed").length;
     const unloaded = testResults.filter((file) => file.assertionResults.length === 0).length;
     console.log(passed, tests.length - passed + unloaded);
-  ' "$scratch/tests.json"
+  ' "$1"
 }
 
 # All of them: npm run test:guards. Here the slice that relies on the tests just run.
@@ -71,9 +71,14 @@ once "check" npm run --silent check
 
 stage "tests" npx vitest run --config test/vitest.config.ts \
   --reporter=default --reporter=json --outputFile.json="$scratch/tests.json"
-tally < <(test_counts)
+tally < <(test_counts "$scratch/tests.json")
 
-if [ "$code" -ne 0 ]; then
+# The stories again: two workers and two gateways on NATS, where everything above was one process.
+stage "stories, split" env DAYMARK_STORIES=split npx vitest run --config test/vitest.config.ts test/stories \
+  --reporter=default --reporter=json --outputFile.json="$scratch/split.json"
+tally < <(test_counts "$scratch/split.json")
+
+if [ "$failed" -ne 0 ]; then
   echo "the guards are not tried: their tests have to be green first"
   exit 1
 fi

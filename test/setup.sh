@@ -14,11 +14,16 @@ missing() {
   command -v openssl >/dev/null || echo openssl
   command -v mosquitto >/dev/null || echo mosquitto
   command -v mosquitto_pub >/dev/null && command -v mosquitto_sub >/dev/null || echo mosquitto-clients
+  command -v nats-server >/dev/null || echo nats-server
   [ -x /usr/bin/python3 ] || echo python3
   has_module cbor2 || echo python3-cbor2
   has_module cryptography || echo python3-cryptography
   command -v gcc >/dev/null || echo gcc
   [ -e /usr/include/stdio.h ] || echo libc6-dev
+  command -v strace >/dev/null || echo strace
+  command -v mkfs.ext4 >/dev/null || echo e2fsprogs
+  command -v losetup >/dev/null || echo mount
+  command -v systemd-analyze >/dev/null || echo systemd
 }
 
 mapfile -t packages < <(missing)
@@ -46,10 +51,12 @@ echo "installing ${packages[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update >/dev/null
 apt-get -qq -y install --no-install-recommends "${packages[@]}" >/dev/null
-# Only a broker that was not here before: it must not come up with the next boot either.
-if [[ " ${packages[*]} " == *" mosquitto "* ]] && command -v systemctl >/dev/null; then
-  systemctl --quiet disable mosquitto.service 2>/dev/null || true
-fi
+# Only what was not here before: it must not come up with the next boot either.
+for service in mosquitto nats-server; do
+  if [[ " ${packages[*]} " == *" $service "* ]] && command -v systemctl >/dev/null; then
+    systemctl --quiet disable "$service.service" 2>/dev/null || true
+  fi
+done
 
 mapfile -t packages < <(missing)
 if [ "${#packages[@]}" -ne 0 ]; then

@@ -13,7 +13,7 @@ afterEach(async () => {
 const serve = async (devices: number): Promise<ServedFleet> => (fleet = await serveFleet(devices));
 
 const happen = ({ service }: ServedFleet, fact: Fact & { readonly number: number }) =>
-  service.record(`device/${fact.number}`, "fleet", () => fact);
+  service.record("fleet", () => fact);
 const suspect = (served: ServedFleet, number: number) =>
   happen(served, { type: "clone-suspected", number, shown: 3, newest: 5 });
 const approve = ({ post, approver }: ServedFleet, { id, digest }: { id: string; digest: string }) =>

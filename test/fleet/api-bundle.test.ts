@@ -64,7 +64,7 @@ describe("in", () => {
         { result: "taken" },
         { result: "passed-over" },
         { result: "refused", code: "bad-signature", text: expect.any(String) },
-        { result: "passed-over" },
+        { result: "taken" },
       ],
       unanswered: 0,
     });

@@ -26,6 +26,7 @@ import { Release } from "../../protocol/release.js";
 import type { Message } from "../../protocol/schema.js";
 import { SyncReply } from "../../protocol/sync.js";
 import { freshKey, freshNonce, must, signedOf, SmallFleet, WatchedLog } from "./fixtures.js";
+import { restored } from "./mended.js";
 import { nextLink } from "./rotation.js";
 
 let fleet: SmallFleet;
@@ -33,17 +34,6 @@ beforeEach(async () => {
   fleet = await SmallFleet.open();
 });
 const take = (item: Uint8Array, into: SmallFleet = fleet) => takeItem(into.service, item, "operator");
-
-/** The same fleet as it was `back` events ago: a server that was restored from a backup. */
-async function restored(from: SmallFleet, until: (type: string) => boolean): Promise<SmallFleet> {
-  const log = new WatchedLog();
-  const ends = new Map<string, number>();
-  for await (const { subject, events } of from.log.read(0)) {
-    if (events.some(({ type }) => until(type))) break;
-    ends.set(subject, await log.append(subject, events, ends.get(subject) ?? 0));
-  }
-  return SmallFleet.open({ log });
-}
 
 describe("P1: what a device signed counts by file as over the network", () => {
   test("a challenge off the network is answered with everything, and a lease for its nonce", async () => {
@@ -138,15 +128,17 @@ describe("P13: documents of a quorum whose keys are elsewhere", () => {
 });
 
 describe("P3: documents that this server has lost", () => {
-  test("come back from a stick, and count on; a fork of one is refused", async () => {
+  test("come back from a stick, also behind the fence that they raise; a fork of one is refused", async () => {
     const camera = await fleet.member("SN-1");
     await fleet.act("hold", [camera.number], "isolate");
     const lost = signedOf(fleet.device(1).directive);
-    const old = await restored(fleet, (type) => type === "act-requested");
+    const old = await restored(fleet, ({ type }) => type === "act-requested");
     expect(old.device(1).level).toBe("none");
     expect(await take(lost, old)).toMatchObject({ result: "taken" });
     expect(await take(lost, old)).toMatchObject({ result: "taken" }); // again: known
     expect(old.device(1)).toMatchObject({ level: "isolate", directive: { version: [1, 2] } });
+    const proof = { kind: "document", name: "directive", version: [1, 2], number: 1 };
+    expect(old.service.view.fence?.proof).toEqual(proof);
     const { value } = openDocument(Directive, lost, fleet.service.trust, nodeCrypto);
     const fork = { ...value, level: "observe" as const };
     const forged = sealEnvelope(Directive, fork, fleet.keys.hold, fleet.service.trust.fleetId, nodeCrypto);
@@ -178,7 +170,10 @@ describe("P3: documents that this server has lost", () => {
 
 describe("other items", () => {
   test("that are nothing for a fleet are passed over", async () => {
-    const items = [fleet.door.beacon(), encodeFrame(PeerEnd, { part: "documents", items: 1 })];
+    const camera = await fleet.member("SN-1");
+    const [reply] = await camera.send(camera.syncRequest());
+    const { lease } = decodeFrame(SyncReply, must(reply));
+    const items = [must(lease), encodeFrame(PeerEnd, { part: "documents", items: 1 })];
     for (const item of items) expect(await take(item)).toMatchObject({ result: "passed-over", answers: [] });
   });
 

@@ -38,8 +38,7 @@ const routes = {
 };
 const daymark = (...args: readonly string[]) => inProcess(routes, folder.path, args);
 const path = (name: string) => join(folder.path, name);
-const happen = (fact: Fact & { readonly number: number }) =>
-  fleet.service.record(`device/${fact.number}`, "fleet", () => fact);
+const happen = (fact: Fact & { readonly number: number }) => fleet.service.record("fleet", () => fact);
 const device = (number: number) => fleet.service.view.devices.get(number);
 
 /** Files a request and approves it. */

@@ -1,15 +1,16 @@
 /** Two holders of one device's keys at the fleet's door, with real seals: what each is told, and what gateways are. */
 import { beforeEach, expect, test } from "vitest";
-import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import type { DecidedFact } from "../../fleet/events.js";
 import type { FleetChange } from "../../fleet/link.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { openDocument } from "../../protocol/authority.js";
 import { decodeFrame } from "../../protocol/frame.js";
+import { ErrorReply } from "../../protocol/notice.js";
 import { Lease } from "../../protocol/lease.js";
 import { SyncReply, type SyncRequest } from "../../protocol/sync.js";
 import type { SyncToken } from "../../protocol/sync-token.js";
 import { freshNonce, must, signedOf, type SmallDevice, SmallFleet } from "./fixtures.js";
+import { mended, restored } from "./mended.js";
 
 let fleet: SmallFleet;
 let camera: SmallDevice;
@@ -40,7 +41,7 @@ async function suspected() {
   return { mine, other };
 }
 const suspicion = () => fleet.device(camera.number).suspectedAt;
-const record = (fact: DecidedFact) => fleet.service.record("test", "operator", () => fact);
+const record = (fact: DecidedFact) => fleet.service.record("operator", () => fact);
 
 test("each lease brings a token for the one that was shown", async () => {
   const first = await next();
@@ -133,20 +134,15 @@ test("P9: of a service restored from a backup, the one holder is not suspected, 
     requests.push(request);
     held = tokenIn(decodeFrame(SyncReply, must((await camera.send(request))[0])));
   }
-  const restored = await beforeSyncs();
-  for (const request of requests.slice(0, 3)) await restored.door.handle(camera.number, request);
-  const answer = await restored.door.handle(camera.number, camera.syncRequest(shows(held)));
+  const old = await restored(fleet, ({ type }) => type === "lease-issued");
+  for (const request of requests.slice(0, 3)) await old.door.handle(camera.number, request);
+  const newest = camera.syncRequest(shows(held));
+  const refused = await old.door.handle(camera.number, newest);
+  expect(decodeFrame(ErrorReply, must(refused[0])).code).toBe("fleet-unreachable");
+  expect(old.service.view.fence?.proof).toEqual({ kind: "token", number: 1, shown: 6, issued: 3 });
+  const again = await mended(old);
+  for (const request of requests) await again.door.handle(camera.number, request);
+  const answer = await again.door.handle(camera.number, newest);
   expect(decodeFrame(SyncReply, must(answer[0])).lease).toBeDefined();
-  expect(restored.device(camera.number).suspectedAt).toBeUndefined();
+  expect(again.device(camera.number).suspectedAt).toBeUndefined();
 });
-
-/** The fleet from a backup of before its first sync. */
-async function beforeSyncs(): Promise<SmallFleet> {
-  const log = new MemoryEventLog();
-  const ends = new Map<string, number>();
-  for await (const { subject, events } of fleet.log.read(0)) {
-    if (events.some(({ type }) => type === "lease-issued")) break;
-    ends.set(subject, await log.append(subject, events, ends.get(subject) ?? 0));
-  }
-  return SmallFleet.open({ log, clock: fleet.clock });
-}

@@ -8,13 +8,13 @@ import { FLEET_KEY_NAMES, type FleetKeys, type StagedKeys } from "../../fleet/fl
 import { frontDoor } from "../../fleet/front-door.js";
 import type { FleetLink } from "../../fleet/link.js";
 import { DEFAULT_POLICY, type FleetPolicy } from "../../fleet/policy.js";
-import type { EventLog, LogRecord, Position, Subject } from "../../fleet/ports.js";
+import type { EventLog, Follower, LogRecord, Position, Subject } from "../../fleet/ports.js";
 import type { Refusal } from "../../fleet/refusal.js";
 import { type FleetOptions, FleetService } from "../../fleet/service.js";
 import { type Birth, drawUpPapers, type StationIdentity } from "../../fleet/station/births.js";
 import { embeddedStation } from "../../fleet/station/embedded.js";
 import type { Station } from "../../fleet/station/station.js";
-import type { DeviceView } from "../../fleet/view.js";
+import type { DeviceView, FleetView } from "../../fleet/view.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import { BirthChallenge, BirthGrant, BirthHello, BirthRequest } from "../../protocol/birth.js";
@@ -70,15 +70,34 @@ export class WatchedLog implements EventLog {
   before: (events: readonly FleetEvent[]) => Promise<void> | void = () => undefined;
   after: () => Promise<void> | void = () => undefined;
   readonly #inner = new MemoryEventLog();
+  /** Appends that are written and not answered, and what followers are told when they are. */
+  #written = 0;
+  readonly #untold: (() => void)[] = [];
 
   async append(subject: Subject, events: readonly FleetEvent[], expected: Position): Promise<Position> {
     await this.before(events);
+    this.#written += 1;
     const position = await this.#inner.append(subject, events, expected);
-    await this.after();
+    try {
+      await this.after();
+    } finally {
+      this.#written -= 1;
+      if (this.#written === 0) for (const tell of this.#untold.splice(0)) tell();
+    }
     return position;
   }
   read(from: Position): AsyncIterable<LogRecord> {
     return this.#inner.read(from);
+  }
+  follow(from: Position, follower: Follower): () => void {
+    const take = (record: LogRecord): void => {
+      if (this.#written > 0) this.#untold.push(() => follower.take(record));
+      else follower.take(record);
+    };
+    return this.#inner.follow(from, { take, failed: (error) => follower.failed(error) });
+  }
+  caughtUp(): Promise<void> {
+    return this.#inner.caughtUp();
   }
   close(): Promise<void> {
     return this.#inner.close();
@@ -288,4 +307,9 @@ export async function recordsOf(log: EventLog): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   for await (const record of log.read(0)) records.push(record);
   return records;
+}
+
+/** Without what was composed for one question or another, and is kept to answer it again. */
+export function known({ ledger: { composed: _kept, ...ledger }, ...view }: FleetView) {
+  return { ...view, ledger };
 }

@@ -1,16 +1,21 @@
 /**
  * Holders of one device's state, a network that keeps all it ever carried, and the fleet's decisions: what sync
- * tokens come to, with no signature in the way. A seal is the key of the device under which it was made.
+ * tokens come to, with no signature in the way. A seal is the key of the device under which it was made, and the era.
  */
 import type { Base64Url, DecidedFact } from "../../fleet/events.js";
+import { decide } from "../../fleet/registry.js";
 import type { SyncFacts } from "../../fleet/registry-sync.js";
 import { fleetOf, type Registry, sync } from "./registry-rig.js";
+
+/** No fleet of these tests is put back more often. */
+const MAX_LIFTS = 100;
 
 /** `key`: that its seal is for; absent: the seal is bad. */
 interface Token {
   readonly n: number;
   readonly after: number;
   readonly key?: Base64Url;
+  readonly era?: number;
 }
 interface Probe {
   readonly n: number;
@@ -54,6 +59,8 @@ export class Waters {
   #happened: DecidedFact[] = [];
   /** No backup is older: it would not know the device's keys. */
   #floor = 0;
+  /** In which each lease was given, by its nonce: also of leases that the log has lost. */
+  readonly #eras = new Map<string, number>();
   #drawn = 0;
 
   get isSuspected(): boolean {
@@ -70,12 +77,19 @@ export class Waters {
   /** What the fleet records of a sync, once the edge has looked at its seals. */
   facts({ nonce, token, probe }: Signed, change: Partial<SyncFacts> = {}): readonly DecidedFact[] {
     const { key } = this.registry.device();
+    const { era = 0 } = token ?? {};
+    const isSealed = token?.key === key.bytes;
     const opened = {
-      ...(token && { token: { n: token.n, after: token.after, sealed: token.key === key.bytes } }),
+      ...(token && { token: { n: token.n, after: token.after, ...(isSealed && { era }) } }),
       ...(probe?.key === key.bytes && { probed: probe.n }),
     };
-    const facts = this.registry.facts(sync({ nonce, ...opened, ...change }));
+    const asked = sync({ nonce, ...opened, ...change });
+    // Once it is told that its log has lost something, the fleet begins new terms: again and again, if need be.
+    for (let lifts = 0; this.#raisesFence(asked) && lifts < MAX_LIFTS; lifts++)
+      this.#happen({ type: "fence-lifted", how: "new-terms", reason: "story" });
+    const facts = this.registry.facts(asked);
     this.#happened.push(...facts);
+    if (facts.some(({ type }) => type === "lease-issued")) this.#eras.set(nonce, this.registry.view.era);
     return facts;
   }
 
@@ -124,8 +138,17 @@ export class Waters {
   #reply({ nonce }: Signed): Reply {
     const { lease, tokens, key } = this.registry.device();
     if (this.isSuspected) return { nonce };
-    if (lease?.nonce === nonce) return { nonce, token: { ...lease.token, key: key.bytes } };
+    if (lease?.nonce === nonce)
+      return { nonce, token: { ...lease.token, key: key.bytes, era: this.#eras.get(nonce) ?? 0 } };
     return { nonce, probe: { n: tokens.shown, key: key.bytes } };
+  }
+
+  #raisesFence(asked: SyncFacts): boolean {
+    const { view, context } = this.registry;
+    const decision = decide(view, asked, context);
+    const noted = decision.accepted ? [] : (decision.noted ?? []);
+    for (const fact of noted) this.#happen(fact);
+    return noted.some(({ type }) => type === "fence-raised");
   }
 
   #happen(fact: DecidedFact): void {

@@ -3,11 +3,13 @@ import { readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lockHolder } from "../../fleet/adapters/folder-lock.js";
+import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import { readServerFile } from "../../fleet/adapters/server-file.js";
 import { type Fleet, openFleet, serveApi } from "../../fleet/main.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import { toHex } from "../../protocol/bytes.js";
+import { recordsOf } from "./fixtures.js";
 import { entropy, importDevices, temporaryFolder } from "./served-fleet.js";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -85,6 +87,20 @@ describe("one server per folder", () => {
     expect(await lockHolder(folder.path)).toBe(process.pid);
     await fleet.close();
     expect((await readdir(folder.path)).sort()).toEqual(["keys", "log", "tokens"]);
+  });
+
+  test("P3: a worker's copy is not decided on alone", async () => {
+    const first = await open();
+    await first.service.record("worker/a", () => ({ type: "worker-joined", id: "a".repeat(16), name: "a" }));
+    const { position } = first.service;
+    await first.close();
+    await expect(open()).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("--nats") as string,
+    });
+    const log = LmdbEventLog.open(join(folder.path, "log"));
+    expect(await recordsOf(log)).toHaveLength(position);
+    await log.close();
   });
 
   test("a start that fails leaves the folder free", async () => {

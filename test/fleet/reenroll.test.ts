@@ -30,7 +30,7 @@ const device = (): DeviceView => fleet.device(camera.number);
 const request = (more: Partial<Reenrollment> = {}): Uint8Array =>
   reenrollRequest({ fleet, number: camera.number, ticket, ...more });
 const suspect = () =>
-  fleet.service.record(`device/${camera.number}`, "fleet", () => ({
+  fleet.service.record("fleet", () => ({
     type: "clone-suspected",
     number: camera.number,
     shown: 1,
@@ -55,7 +55,8 @@ describe("with a good ticket", () => {
     });
     expect(device().ticket).toBeUndefined();
     expect(fleet.service.view.beacon?.version[1]).toBe(epoch + 1); // peers hear of it
-    const { events } = must((await recordsOf(fleet.log)).findLast(({ subject }) => subject === "device/1"));
+    const isIt = ({ type }: { readonly type: string }) => type === "device-reenrolled";
+    const { events } = must((await recordsOf(fleet.log)).find((record) => record.events.some(isIt)));
     expect(events.map(({ type }) => type)).toEqual([
       "device-reenrolled",
       "directive-issued",
@@ -155,7 +156,7 @@ describe("P7: a ticket launders nothing", () => {
   test("at observe the device stays there, with its alarms", async () => {
     await fleet.act("hold", [camera.number], "observe");
     const report = { type: "alarm-reported", number: camera.number, id: 3, kind: "rollback" } as const;
-    await fleet.service.record(`device/${camera.number}`, "fleet", () => report);
+    await fleet.service.record("fleet", () => report);
     expect(await heard(camera, request())).toBe("certificate");
     expect(device()).toMatchObject({
       level: "observe",
@@ -204,6 +205,23 @@ describe("P7: a ticket launders nothing", () => {
     expect(waiting.map((asked) => codeOf(registry.ask(asked)))).toEqual(["superseded", "superseded"]);
     expect(codeOf(registry.ask(sync({ key: "new-key" })))).toBe("superseded");
   });
+});
+
+test("a key that was replaced two re-enrollments ago does not come back", () => {
+  const registry = fleetOf(1);
+  for (const [nonce, bytes] of [
+    ["2", "base-2"],
+    ["3", "base-3"],
+  ] as const) {
+    registry.happen({ type: "ticket-issued", number: 1, key: nonce, expiresAt: Infinity, act: "a" });
+    const newKey = { algorithm: "ES256", bytes } as const;
+    registry.facts(certify("reenroll", { nonce, newKey, key: bytes, ticket: nonce }));
+  }
+  registry.happen({ type: "ticket-issued", number: 1, key: "4", expiresAt: Infinity, act: "a" });
+  const newKey = { algorithm: "ES256", bytes: "key-hw-1" } as const;
+  const again = certify("reenroll", { nonce: "4", newKey, key: "key-hw-1", ticket: "4" });
+  expect(codeOf(registry.ask(again))).toBe("superseded");
+  expect(registry.device().ticket).toBeDefined();
 });
 
 describe("a request that was read before something else was decided", () => {

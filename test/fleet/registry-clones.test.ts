@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { must } from "./fixtures.js";
 import { Holder, Waters } from "./holders.js";
-import { only, types } from "./registry-rig.js";
+import { only, sync, types } from "./registry-rig.js";
 
 type Step =
   | { readonly do: "contact" | "lose-reply" | "sign" | "vouch" | "reenroll" | "lose-all" }
@@ -110,16 +110,59 @@ describe("one holder", () => {
     expect(waters.isSuspected).toBe(false);
   });
 
-  test("a log restored from a backup is told so by what the device shows", () => {
+  /** Four syncs, of which the log has kept the first. */
+  function restored(): { waters: Waters; device: Holder } {
     const [waters, device] = [new Waters(), new Holder()];
     for (let i = 0; i < 4; i++) waters.sync(device);
     waters.restore(0.25);
-    const facts = waters.facts(waters.sign(device));
-    expect(only("lease-issued", facts)).toMatchObject({
+    return { waters, device };
+  }
+  const token = (n: number, era: number) => ({ token: { n, after: n - 1, era } });
+  const raised = {
+    accepted: false,
+    refusal: { code: "fleet-unreachable" },
+    noted: [{ type: "fence-raised" }],
+  };
+
+  test("P3: a log restored from a backup is told so by what the device shows, and leases nothing", () => {
+    const { registry } = restored().waters;
+    const decision = registry.ask(sync(token(4, 0)));
+    const proof = { kind: "token", number: 1, shown: 4, issued: 1 };
+    expect(decision).toMatchObject({ ...raised, noted: [{ proof }] });
+  });
+
+  test("P9: under new terms the same token gets a lease, whose token is above all that was lost", () => {
+    const { waters, device } = restored();
+    expect(only("lease-issued", waters.facts(waters.sign(device)))).toMatchObject({
       shown: 4,
       token: { n: 5, after: 4 },
-      restored: true,
     });
+    expect(waters.registry.view.era).toBe(1);
+  });
+
+  test("P3: a second restore is told as the first was, though devices show tokens of before it too", () => {
+    const { waters, device } = restored();
+    for (let i = 0; i < 3; i++) waters.sync(device);
+    waters.restore(0.6);
+    const { registry } = waters;
+    expect(registry.view.era).toBe(1);
+    expect(registry.ask(sync(token(30, 0)))).toMatchObject({ accepted: true });
+    expect(registry.ask(sync(token(35, 1)))).toMatchObject(raised);
+  });
+
+  test("P3: restored from before new terms began, the log is told so by any token of theirs", () => {
+    const { waters, device } = restored();
+    waters.sync(device);
+    waters.restore(0.25);
+    expect(waters.registry.view.era).toBe(0);
+    expect(waters.registry.ask(sync(token(1, 1)))).toMatchObject(raised);
+  });
+
+  test("a claim under a bad seal stops nothing", () => {
+    const { waters } = restored();
+    const claim = { token: { n: 40, after: 39 } };
+    expect(waters.registry.ask(sync(claim))).toMatchObject({ accepted: true });
+    expect(waters.registry.view.fence).toBeUndefined();
   });
 });
 

@@ -17,6 +17,7 @@ import { openWork } from "../../fleet/registry-work.js";
 import { type ActView, type DeviceView, emptyView, type FleetView } from "../../fleet/view.js";
 import { apply } from "../../fleet/view-apply.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import type { Role } from "../../protocol/authority.js";
 import { utf8 } from "../../protocol/bytes.js";
 import type { HoldLevel, Level } from "../../protocol/level.js";
 import type { ActName } from "../../protocol/vector.js";
@@ -32,6 +33,8 @@ export class Registry {
   terms = { directive: 1, advisory: 1, ledger: 1, time: 1 };
   releaseOnline = true;
   transferOnline = true;
+  /** As with quorums elsewhere: what comes back was signed by somebody. */
+  onlyHere: readonly Role[] = [];
   view: FleetView = emptyView();
   readonly policy: FleetPolicy;
   #acts = 0;
@@ -41,8 +44,8 @@ export class Registry {
   }
 
   get context(): Context {
-    const { now, policy, authority, terms, releaseOnline, transferOnline } = this;
-    return { now, policy, authority, terms, releaseOnline, transferOnline, crypto: nodeCrypto };
+    const { now, policy, authority, terms, releaseOnline, transferOnline, onlyHere } = this;
+    return { now, policy, authority, terms, releaseOnline, transferOnline, onlyHere, crypto: nodeCrypto };
   }
 
   ask(request: RegistryRequest, actor = "operator"): Decision {
@@ -57,7 +60,9 @@ export class Registry {
 
   /** Facts of a request that is accepted. */
   facts(request: RegistryRequest): readonly DecidedFact[] {
-    return accepted(this.ask(request));
+    const decision = this.ask(request);
+    const facts = accepted(decision);
+    return decision.accepted && decision.again ? [...facts, ...this.facts(request)] : facts;
   }
 
   device(number = 1): DeviceView {
@@ -127,7 +132,9 @@ export class Registry {
 
   /** Signs the head of the ledger, if that is due. */
   beacon(digest = "digest"): readonly DecidedFact[] {
-    return beaconDue(this.view, this.context) ? this.facts({ type: "issue-beacon", digest }) : [];
+    return beaconDue(this.view, this.context)
+      ? this.facts({ type: "issue-beacon", epoch: this.view.epoch, digest })
+      : [];
   }
 }
 

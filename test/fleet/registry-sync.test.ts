@@ -121,7 +121,7 @@ describe("a sync", () => {
     const registry = fleetOf(1);
     registry.act("hold", "isolate");
     registry.act("release", "observe");
-    registry.facts({ type: "issue-beacon", digest: "digest" });
+    registry.facts({ type: "issue-beacon", epoch: registry.view.epoch, digest: "digest" });
     const { directive, release } = registry.device();
     const { required } = only("lease-issued", registry.facts(sync()));
     expect(required).toEqual({

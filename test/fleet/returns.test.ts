@@ -39,7 +39,7 @@ function then(act: (fleet: SmallFleet, number: number) => Promise<unknown>): Pre
 
 const suspect = async ({ service }: SmallFleet, number: number): Promise<undefined> => {
   const fact = { type: "clone-suspected", number, shown: 1, newest: 2 } as const;
-  await service.record(`device/${number}`, "fleet", () => fact);
+  await service.record("fleet", () => fact);
 };
 
 const states: Readonly<Record<string, Prepare>> = {

@@ -5,6 +5,7 @@ import type { DocumentRequest } from "../../fleet/registry-documents.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { AdvisoryList, AdvisoryRemoval } from "../../protocol/advisory.js";
 import { Approval } from "../../protocol/approval.js";
+import { Beacon } from "../../protocol/beacon.js";
 import { Directive } from "../../protocol/directive.js";
 import { sealEnvelope } from "../../protocol/envelope.js";
 import { Release } from "../../protocol/release.js";
@@ -19,6 +20,7 @@ const MESSAGES = {
   release: Release,
   "advisory-list": AdvisoryList,
   "advisory-removal": AdvisoryRemoval,
+  beacon: Beacon,
   approval: Approval,
   voucher: Transfer,
 } as const;

@@ -21,7 +21,7 @@ import { utf8 } from "../../protocol/bytes.js";
 const secret = nodeCrypto.sha256(utf8("secret"));
 const fleetId = nodeCrypto.sha256(utf8("fleet")).subarray(0, 16);
 const key = (label: string) => ({ algorithm: "ES256", bytes: toBase64Url(utf8(label)) }) as const;
-const sealing: TokenSealing = { secret, fleetId, crypto: nodeCrypto };
+const sealing: TokenSealing = { secret, era: 0, fleetId, crypto: nodeCrypto };
 const holder: TokenHolder = { number: 7, key: key("base") };
 /** Each differs in one thing. */
 const others: readonly (readonly [string, TokenSealing, TokenHolder])[] = [
@@ -58,14 +58,14 @@ describe("seals", () => {
     fc.assert(
       fc.property(number, number, (n, after) => {
         const token = sealToken(sealing, holder, { n, after });
-        expect(openTokens(sealing, holder, { token })).toEqual({ token: { n, after, sealed: true } });
+        expect(openTokens(sealing, holder, { token })).toEqual({ token: { n, after, era: 0 } });
       }),
     );
   });
 
   test.each(others)("a token %s is not", (_, ...other) => {
     const token = sealToken(...other, { n: 3, after: 2 });
-    expect(openTokens(sealing, holder, { token }).token).toEqual({ n: 3, after: 2, sealed: false });
+    expect(openTokens(sealing, holder, { token }).token).toEqual({ n: 3, after: 2 });
   });
 
   test("nor one of which any bit was changed", () => {
@@ -77,7 +77,7 @@ describe("seals", () => {
       return { ...token, seal };
     });
     for (const each of [...changed, { ...token, n: 4 }, { ...token, after: 1 }])
-      expect(openTokens(sealing, holder, { token: each }).token?.sealed).toBe(false);
+      expect(openTokens(sealing, holder, { token: each }).token?.era).toBeUndefined();
   });
 });
 
@@ -102,9 +102,47 @@ describe("probes", () => {
   });
 });
 
-const sealed = (n: number, after: number): ShownToken => ({ n, after, sealed: true });
-const claimed = (n: number, after: number): ShownToken => ({ n, after, sealed: false });
+const sealed = (n: number, after: number, era = 2): ShownToken => ({ n, after, era });
+const claimed = (n: number, after: number): ShownToken => ({ n, after });
+/** The present one. */
+const ERA = 2;
 const known = (issued: number, shown: number, begun = 0) => ({ issued, shown, begun });
+
+describe("eras", () => {
+  const of = (era: number): TokenSealing => ({ ...sealing, era });
+  const openedBy = (present: number, era: number) => {
+    const token = sealToken(of(era), holder, { n: 3, after: 2 });
+    const probe = probeFor(of(era), holder, 3);
+    return openTokens(of(present), holder, { token, probe });
+  };
+
+  test.each([
+    [0, 0],
+    [0, 4],
+    [3, 0],
+    [3, 3],
+    [3, 7],
+    [20, 4],
+  ])("in era %i, what was sealed in era %i is known, and in which", (present, era) => {
+    expect(openedBy(present, era)).toEqual({ token: { n: 3, after: 2, era }, probed: 3 });
+  });
+
+  test.each([
+    [0, 5],
+    [20, 3],
+    [20, 25],
+  ])("in era %i, nobody looks as far as era %i", (present, era) => {
+    expect(openedBy(present, era)).toEqual({ token: { n: 3, after: 2 } });
+  });
+
+  test("a token is never taken for a probe, nor one era for another", () => {
+    const seals = [0, 1, 2].flatMap((era) => [
+      sealToken(of(era), holder, { n: 3, after: 3 }).seal,
+      probeFor(of(era), holder, 3).subarray(8),
+    ]);
+    expect(new Set(seals.map((seal) => Buffer.from(seal).toString("hex"))).size).toBe(seals.length);
+  });
+});
 
 describe("what is shown", () => {
   test.each<[string, ReturnType<typeof known>, ShownToken | undefined, TokenVerdict]>([
@@ -115,6 +153,11 @@ describe("what is shown", () => {
     ["the one that came for the newest", known(9, 5), sealed(8, 5), "in-order"],
     ["one that the log does not know", known(9, 5), sealed(20, 19), "ahead"],
     ["the same after somebody vouched", known(9, 0), sealed(20, 19), "ahead"],
+    ["the same of an era that is over", known(9, 5), sealed(20, 19, 1), "in-order"],
+    ["the same of the first era", known(9, 0), sealed(20, 19, 0), "in-order"],
+    ["any of an era that the log does not know", known(9, 5), sealed(5, 4, 3), "ahead"],
+    ["any of that, after somebody vouched", known(9, 0), sealed(1, 0, 6), "ahead"],
+    ["an older one of an era that is over", known(9, 5), sealed(4, 3, 1), "stale"],
     ["one for a token that the log did not see shown", known(30, 5), sealed(20, 19), "in-order"],
     ["anything, after somebody vouched", known(9, 0), sealed(3, 2), "in-order"],
     ["anything with a bad seal, after that", known(9, 0), claimed(3, 2), "in-order"],
@@ -126,7 +169,7 @@ describe("what is shown", () => {
     ["a huge one with a bad seal", known(9, 5), claimed(2 ** 40, 2 ** 40 - 1), "stale"],
     ["one for a later than itself, got by a claim", known(9, 5), sealed(7, 2 ** 40), "stale"],
   ])("%s", (_, tokens, token, verdict) => {
-    expect(judgeToken(tokens, token)).toBe(verdict);
+    expect(judgeToken(tokens, ERA, token)).toBe(verdict);
   });
 
   test("the next token is for the one that was shown; what is only claimed moves little", () => {
@@ -154,6 +197,6 @@ describe("two holders are proven by", () => {
     ["what was signed after that", known(9, 8, 5), sealed(3, 2), 6, true],
   ])("%s", (_, tokens, token, probed, proven) => {
     const facts = { ...(token && { token }), ...(probed !== undefined && { probed }) };
-    expect(provesTwo(tokens, facts)).toBe(proven);
+    expect(provesTwo(tokens, ERA, facts)).toBe(proven);
   });
 });

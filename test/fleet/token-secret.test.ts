@@ -50,7 +50,7 @@ describe("one that is missing", () => {
     await importDevices(fleet.service, 1, 1);
     for (const nonce of ["AAAA", "BBBB"].map((four) => four.repeat(5) + "AA"))
       await fleet.service.request(
-        sync({ nonce, held, ...(nonce.startsWith("B") && { token: { n: 1, after: 0, sealed: true } }) }),
+        sync({ nonce, held, ...(nonce.startsWith("B") && { token: { n: 1, after: 0, era: 0 } }) }),
         "device/1",
       );
     await fleet.close();

@@ -4,6 +4,15 @@
  * misses is not defended. Add a row with every guard; keep the patch as small as the guard.
  */
 import type { Guard } from "./guard.js";
+import { auditGuards } from "./rows/audit.js";
+import { backupGuards } from "./rows/backup.js";
+import { busGuards } from "./rows/bus.js";
+import { jetStreamGuards } from "./rows/jetstream.js";
+import { workersGuards } from "./rows/workers.js";
+import { operationsGuards } from "./rows/operations.js";
+import { faultGuards } from "./rows/faults.js";
+import { fenceGuards } from "./rows/fence.js";
+import { recoverGuards } from "./rows/recover.js";
 import { apiGuards } from "./rows/api.js";
 import { bundleGuards } from "./rows/bundle.js";
 import { cryptoGuards } from "./rows/crypto.js";
@@ -40,6 +49,15 @@ import { wireGuards } from "./rows/wire.js";
 import { x509Guards } from "./rows/x509.js";
 
 export const guards: readonly Guard[] = [
+  ...auditGuards,
+  ...recoverGuards,
+  ...fenceGuards,
+  ...faultGuards,
+  ...operationsGuards,
+  ...backupGuards,
+  ...busGuards,
+  ...jetStreamGuards,
+  ...workersGuards,
   ...storyGuards,
   ...moreStoryGuards,
   ...wireGuards,

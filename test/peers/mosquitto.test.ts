@@ -38,7 +38,7 @@ afterAll(async () => {
   wallet.remove();
 });
 
-const server = (host: string) => ["-h", host, "-p", String(harbor.gateway.port)];
+const server = (host: string) => ["-h", host, "-p", String(harbor.port)];
 const clientId = ({ number }: Aboard) => ["-i", String(number)];
 
 function authorities({ service }: Harbor): string {

@@ -100,7 +100,7 @@ test("P7: wiped, a device comes back as a pledge, once, and as much held as it w
   expect(camera.device.standing).toBe("restrict");
   expect(camera.device.tlsIdentity.key).toBe("idevid");
   expect(await camera.keys.publicKey(key)).toBeUndefined();
-  expect(harbor.gateway.sessions().find(({ number }) => number === camera.number)?.role).toBe("held");
+  expect(harbor.sessions().find(({ number }) => number === camera.number)?.role).toBe("held");
   expect(newKeys(camera)).toEqual(["enroll"]); // a quarantined device gets none
   await harbor.release([camera.number]);
   await harbor.speaking(camera);

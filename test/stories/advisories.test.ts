@@ -51,7 +51,7 @@ test("P10: a rule holds the models that it names, on the device, at the gateway 
   await harbor.speaking(lamp);
   expect(levels(camera, lamp)).toEqual(["isolate", "none"]);
   expect(standings(camera, lamp)).toEqual(["isolate", "none"]);
-  const roles = harbor.gateway.sessions().map(({ number, role }) => [number, role]);
+  const roles = harbor.sessions().map(({ number, role }) => [number, role]);
   expect(roles).toContainEqual([camera.number, "held"]);
   expect(roles).toContainEqual([lamp.number, "device"]);
   const papers = { chain: camera.device.tlsIdentity.chain };
@@ -75,7 +75,7 @@ test("P6: who cannot tell is meant: a device that does not name its firmware, an
   expect(levels(silent, old, mended)).toEqual(["restrict", "restrict", "restrict"]);
   void mended.device.publish("temperature", Uint8Array.of(1)).catch(() => undefined);
   await until(
-    () => harbor.gateway.sessions().every(({ number, role }) => number !== mended.number || role === "held"),
+    () => harbor.sessions().every(({ number, role }) => number !== mended.number || role === "held"),
     "the gateway holds it as well",
   );
   expect(harbor.messagesFrom(mended)).toEqual([]);

@@ -1,23 +1,21 @@
 /**
- * A whole small fleet on loopback: the real service, the real gateway over TLS 1.3, the shipped device
- * code over mutual-TLS MQTT, an observer of its own, and a clock that can be moved on.
+ * A whole small fleet on loopback: the real service, real gateways over TLS 1.3, the shipped device code over
+ * mutual-TLS MQTT, an observer of its own, and a clock that can be moved on.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MqttClient } from "mqtt";
-import { type Gateway, startGateway } from "../../broker/main.js";
-import type { GatewayEvent } from "../../broker/events.js";
+import type { Gateway } from "../../broker/main.js";
+import type { GatewayEvent, SessionInfo } from "../../broker/events.js";
 import type { Device } from "../../device/main.js";
 import type { PeerPolicy } from "../../device/peers.js";
-import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import type { Act, FleetEvent } from "../../fleet/events.js";
 import type { FleetKeys, SomeKeys } from "../../fleet/fleet-keys.js";
-import { frontDoor } from "../../fleet/front-door.js";
 import type { FleetLink } from "../../fleet/link.js";
 import { DEFAULT_POLICY, type FleetPolicy } from "../../fleet/policy.js";
-import type { Position } from "../../fleet/ports.js";
-import { FleetService } from "../../fleet/service.js";
+import type { LogRecord, Position } from "../../fleet/ports.js";
+import type { FleetService } from "../../fleet/service.js";
 import { embeddedStation } from "../../fleet/station/embedded.js";
 import type { Station } from "../../fleet/station/station.js";
 import { TOKEN_SECRET_BYTES } from "../../fleet/sync-tokens.js";
@@ -29,6 +27,7 @@ import { type Aboard, bear, type Sailor, type Shared, start, type StartChanges }
 import { foundingBy, onlineKeys, type Operators, rotated, type Rotation } from "./desk.js";
 import { type AppMessage, observe } from "./observer.js";
 import { bringSigned } from "./quorum.js";
+import { openShore, type Shore } from "./shore.js";
 import { entropy, softFleetKeys, softSigner } from "./soft-keys.js";
 
 export const DAY_MS = 86_400_000;
@@ -56,15 +55,14 @@ export class Harbor {
   keys: FleetKeys = softFleetKeys();
   /** Who signs releases: all of them must. */
   operators: Operators;
-  log = new MemoryEventLog();
   service!: FleetService;
   station!: Station;
-  gateway!: Gateway;
+  #shore!: Shore;
   #staged: SomeKeys = {};
   readonly #options: HarborOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), "daymark-harbor-"));
   readonly #aboard: Aboard[] = [];
-  #observer: MqttClient | undefined;
+  readonly #observers: MqttClient[] = [];
   #ashore = false;
 
   private constructor(options: HarborOptions) {
@@ -74,19 +72,18 @@ export class Harbor {
 
   static async open(options: HarborOptions = {}): Promise<Harbor> {
     const harbor = new Harbor(options);
-    await harbor.#openServer();
+    await harbor.#openServer([]);
     return harbor;
   }
 
-  async #openServer(): Promise<void> {
-    const { clock, log, keys, operators } = this;
+  async #openServer(records: readonly LogRecord[]): Promise<void> {
+    const { clock, keys, operators } = this;
     const { policy, production, tamper = (link: FleetLink) => link } = this.#options;
     const name = "harbor";
     const founding = production
       ? foundingBy(keys, operators, name, Math.floor(clock.nowMs() / 1000))
       : undefined;
-    this.service = await FleetService.open({
-      log,
+    const fleet = {
       keys: production ? onlineKeys(keys) : keys,
       staged: { read: async () => this.#staged, settle: async () => undefined },
       founding,
@@ -96,25 +93,41 @@ export class Harbor {
       clock,
       policy: { ...DEFAULT_POLICY, ...policy },
       name,
-    });
+    };
+    const onGatewayEvent = (event: GatewayEvent) => this.gatewayEvents.push(event);
+    this.#shore = await openShore({ fleet, records, tamper, onGatewayEvent });
+    this.service = this.#shore.service;
     this.service.onEvent((event) => this.events.push(event));
     this.station = await embeddedStation(this.service);
-    this.gateway = await startGateway({
-      link: tamper(frontDoor(this.service)),
-      clock,
-      crypto: nodeCrypto,
-      entropy,
-      port: 0,
-      onEvent: (event) => this.gatewayEvents.push(event),
-    });
     this.#ashore = true;
     await this.observe();
   }
 
-  /** An ordinary MQTT client with a certificate of its own watches all application topics. */
+  /** Ordinary MQTT clients with certificates of their own watch all application topics, one at each gateway. */
   async observe(): Promise<void> {
-    await this.#observer?.endAsync(true);
-    this.#observer = await observe(this.service, this.gateway.port, (message) => this.seen.push(message));
+    await this.#endObservers();
+    const watch = (port: number) => observe(this.service, port, (message) => this.seen.push(message));
+    for (const port of this.#shore.ports()) this.#observers.push(await watch(port));
+  }
+
+  async #endObservers(): Promise<void> {
+    for (const observer of this.#observers.splice(0)) await observer.endAsync(true);
+  }
+
+  /** Of a gateway: the next one, where there are several. */
+  get port(): number {
+    return this.#shore.port();
+  }
+
+  /** Another gateway takes the place of those that the harbour has. */
+  async exchangeGateway(gateway: Gateway): Promise<void> {
+    await this.#shore.exchangeGateways(gateway);
+    await this.observe();
+  }
+
+  /** At all gateways. */
+  sessions(): readonly SessionInfo[] {
+    return this.#shore.sessions();
   }
 
   get #shared(): Shared {
@@ -132,7 +145,7 @@ export class Harbor {
 
   /** Starts the shipped device code on what is on the device's disk. */
   start(aboard: Aboard, changes: StartChanges = {}): Promise<Device> {
-    return start(aboard, this.gateway.port, this.#shared, changes);
+    return start(aboard, this.port, this.#shared, changes);
   }
 
   async stop(aboard: Aboard): Promise<void> {
@@ -199,16 +212,11 @@ export class Harbor {
 
   /** The server is set up again from a copy of its log that ends at `position`. Devices have to be started again. */
   async restore(position: Position): Promise<void> {
-    const older = new MemoryEventLog();
-    const ends = new Map<string, Position>();
-    for await (const record of this.log.read(0)) {
-      if (record.position > position) break;
-      const { subject, events } = record;
-      ends.set(subject, await older.append(subject, events, ends.get(subject) ?? 0));
-    }
+    const older: LogRecord[] = [];
+    for await (const record of this.service.options.log.read(0))
+      if (record.position <= position) older.push(record);
     await this.goDark();
-    this.log = older;
-    await this.#openServer();
+    await this.#openServer(older);
   }
 
   /** Application messages of a device that the observer received, hellos left out. */
@@ -221,9 +229,8 @@ export class Harbor {
   /** Service and broker stop; the devices go on alone. */
   async goDark(): Promise<void> {
     this.#ashore = false;
-    await this.#observer?.endAsync(true);
-    await this.gateway.close();
-    await this.service.close();
+    await this.#endObservers();
+    await this.#shore.close();
   }
 
   async close(): Promise<void> {

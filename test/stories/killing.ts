@@ -100,7 +100,7 @@ class Victim {
     this.#folder = folder;
     this.#fleet = new FickleFleet(harbor, number);
     this.#witness = new Witness(number);
-    this.#start = () => new DeviceProcess(program, folder, `localhost:${harbor.gateway.port}`);
+    this.#start = () => new DeviceProcess(program, folder, `localhost:${harbor.port}`);
     harbor.service.onEvent((event) => {
       this.#witness.hear(event);
       if (event.actor === `device/${number}`) this.#onMessage();

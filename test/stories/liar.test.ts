@@ -58,7 +58,7 @@ test("I4: a gateway that accepts everything hears nothing from a held device", a
     harbor.events.some((e) => e.type === "receipt-received" && e.held.level === "restrict");
   await until(receipt, "the device applied and confirmed its quarantine");
   await harbor.working(); // another one, heard on the same way, after all that this one may have sent
-  expect(harbor.gateway.sessions().find(({ number }) => number === camera.number)?.role).toBe("device");
+  expect(harbor.sessions().find(({ number }) => number === camera.number)?.role).toBe("device");
   expect(harbor.messagesFrom(camera)).toEqual([]);
 });
 
@@ -102,7 +102,7 @@ test("I3: a lease for a level that the device has not reached does not count", a
 
 /** Publishes with a device's certificate and none of its firmware. @returns how many messages were taken. */
 async function taken(aboard: Sailor, topics: readonly string[]): Promise<number> {
-  const client = await withoutFirmware(aboard, harbor.gateway.port);
+  const client = await withoutFirmware(aboard, harbor.port);
   let count = 0;
   const closed = new Promise<void>((done) => client.once("close", () => done()));
   for (const topic of topics) {

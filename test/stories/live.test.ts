@@ -14,7 +14,8 @@ const text = (words: string) => new TextEncoder().encode(words);
 test("P10: a hold lowers a live session at once, a release raises it again", async () => {
   const camera = await harbor.working();
   await harbor.hold([camera.number], "restrict");
-  const session = () => harbor.gateway.sessions().find(({ number }) => number === camera.number);
+  const session = () => harbor.sessions().find(({ number }) => number === camera.number);
+  await until(() => session()?.role === "held", "its role is lowered");
   expect(session()).toMatchObject({ role: "held", reason: "quarantined" });
   await until(() => camera.device.standing === "restrict", "the device knows");
   const waiting = camera.device.publish("temperature", text("21"));

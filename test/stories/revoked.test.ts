@@ -26,7 +26,7 @@ afterEach(async () => {
 
 /** Logs in with the device's own key and certificate, sends, and returns what came down. */
 async function ask(aboard: Sailor, messages: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
-  const client = await withoutFirmware(aboard, harbor.gateway.port);
+  const client = await withoutFirmware(aboard, harbor.port);
   const topics = topicsOf(toHex(harbor.service.trust.fleetId));
   const down: Uint8Array[] = [];
   client.on("message", (_topic, payload) => down.push(new Uint8Array(payload)));

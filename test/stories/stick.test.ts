@@ -6,6 +6,7 @@ import { directiveVersion } from "../../fleet/view.js";
 import { joinBundle, splitBundle } from "../../protocol/bundle.js";
 import type { Aboard, Sailor } from "./aboard.js";
 import { bring, handOver, noNetwork, questionOf } from "./hands.js";
+import { recovered } from "./mending.js";
 import { Harbor, until } from "./harbor.js";
 
 let harbor: Harbor;
@@ -128,10 +129,10 @@ test("P13: a later question ends the one before", async () => {
   expect(camera.device.standing).toBe("none");
 });
 
-test("P3: a fleet restored from an older copy takes back what it lost from what devices carry", async () => {
+test("P3: a fleet restored from an older copy takes back what devices carry, and signs again under new terms", async () => {
   const [held, freed] = [await harbor.working(), await harbor.working()];
   let position = 0;
-  for await (const record of harbor.log.read(0)) position = record.position;
+  for await (const record of harbor.service.options.log.read(0)) position = record.position;
   await harbor.hold([held.number, freed.number], "isolate");
   await harbor.release([freed.number]);
   await harbor.act({
@@ -162,13 +163,14 @@ test("P3: a fleet restored from an older copy takes back what it lost from what 
   expect(harbor.service.view.devices.get(held.number)?.level).toBe("none"); // it has forgotten
   await bring(harbor.service, ...carried);
   const { view } = harbor.service;
+  expect(view.fence?.proof).toMatchObject({ kind: "document" });
+  await expect(harbor.hold([freed.number], "isolate")).rejects.toMatchObject({ code: "fenced" });
   expect([held, freed].map(({ number }) => view.devices.get(number)?.level)).toEqual(before);
   expect([...view.denied]).toEqual([held.number]);
   expect(view.advisories.active.map(({ id, match, level }) => [id, match, level])).toEqual([
     [1, 'model = "lamp"', "restrict"],
   ]);
-  // Its epochs are not those that devices know: the root keys begin a new term of the ledger.
-  await harbor.rotate({ terms: ["ledger"] });
+  await recovered(harbor, "the backup was a day old");
   for (const sailor of [held, freed]) {
     await harbor.stop(sailor);
     await harbor.start(sailor);
@@ -181,7 +183,7 @@ test("P3: a fleet restored from an older copy takes back what it lost from what 
     ({ number }) => harbor.service.view.devices.get(number)?.release?.version,
   );
   expect(versions).toEqual([
-    [1, 3], // newer than the directive that it took back
+    [2, 2], // above the directive that it took back, which stands again in the new term
     [1, 3], // the one that it took back
   ]);
 });

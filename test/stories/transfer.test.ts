@@ -145,7 +145,7 @@ test("P10: given away, it is refused by A's gateway and by A's devices, whatever
     () => winch.device.peerVerdict(papers, "reading").verdict === "denied",
     "the other one was told",
   );
-  const client = await withoutFirmware(camera, a.gateway.port);
+  const client = await withoutFirmware(camera, a.port);
   const closed = new Promise<string>((done) => client.once("close", () => done("cut")));
   const sent = client.publishAsync(`app/${camera.number}/position`, "still here", { qos: 1 }).then(
     () => "taken",

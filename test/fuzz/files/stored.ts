@@ -18,6 +18,7 @@ import { toHex } from "../../../protocol/bytes.js";
 import { Unacceptable } from "../edge.js";
 import { countedEntropy, repeatable } from "../payload/keys.js";
 import type { Fleet, World } from "../payload/world.js";
+import { backupFiles } from "./backup.js";
 
 export interface StoredFile {
   readonly name: string;
@@ -41,6 +42,7 @@ export async function storedFiles(folder: string, { home }: World): Promise<read
     await lock(join(folder, "lock")),
     await founding(join(folder, "founding"), home),
     await logRecord(join(folder, "record"), home),
+    ...(await backupFiles(join(folder, "backup"))),
   ];
 }
 

@@ -184,8 +184,8 @@ export const fleetCoreGuards: readonly Guard[] = [
     name: "a lease leaves out the counts of an earlier term",
     principle: "P2",
     file: "fleet/registry-sync.ts",
-    find: "done: mostDone(device.done, doneSince(sync.held, countsSince)),",
-    replace: "done: mostDone(device.done, doneSince(sync.held, 0 * countsSince)),",
+    find: "doneSince(sync.held, view.countsSince)",
+    replace: "doneSince(sync.held, 0)",
     test: { file: TERMS, name: "a count at its highest is cured" },
   },
   {
@@ -392,8 +392,8 @@ export const fleetCoreGuards: readonly Guard[] = [
     name: "a change starts from a Beacon of ours, or is none",
     principle: "P3",
     file: "fleet/ledger-history.ts",
-    find: "return equalBytes(payloadHash(parseEnvelope(fromBase64Url(signed)), crypto), hash);",
-    replace: "return payloadHash(parseEnvelope(fromBase64Url(signed)), crypto).length === hash.length;",
+    find: "return equalBytes(hashOf(signed, crypto), hash);",
+    replace: "return hashOf(signed, crypto).length === hash.length;",
     test: { file: LEDGER, name: "holds a Beacon of that version which is not ours" },
   },
   {

@@ -29,17 +29,16 @@ export const fleetServiceGuards: readonly Guard[] = [
   {
     name: "a link is in the log before a key file is moved",
     principle: "P4",
-    file: "fleet/service.ts",
-    find: "    await this.#append(FLEET_SUBJECT, actor, [fact], () => (this.#keys = use.keys));\n    await this.options.staged?.settle(use);\n",
-    replace:
-      "    await this.options.staged?.settle(use);\n    await this.#append(FLEET_SUBJECT, actor, [fact], () => (this.#keys = use.keys));\n",
+    file: "fleet/keys-held.ts",
+    find: "    this.#next = use.keys;\n",
+    replace: "    await this.#staged?.settle(use);\n    this.#next = use.keys;\n",
     test: { file: AUTHORITY, name: "when the log refuses the link" },
   },
   {
     name: "a start moves the key files that a crash left",
     principle: "P4",
-    file: "fleet/service.ts",
-    find: "    this.#keys = use.keys;\n    await this.options.staged?.settle(use);\n",
+    file: "fleet/keys-held.ts",
+    find: "    this.#keys = use.keys;\n    await this.#staged?.settle(use);\n",
     replace: "    this.#keys = use.keys;\n",
     test: { file: AUTHORITY, name: "wherever it stops between log and key file" },
   },

@@ -177,7 +177,7 @@ export const storyGuards: readonly Guard[] = [
     name: "a revoked device gets no lease",
     principle: "P9",
     file: "fleet/registry-sync.ts",
-    find: 'if (known.level === "revoked") return accept(subject, ...revokedAgain(known, context));',
+    find: 'if (known.level === "revoked") return accept(...revokedAgain(known, context)); // gets no lease',
     replace: "",
     test: { file: "test/stories/revoked.test.ts", name: "a revoked device is told so" },
   },

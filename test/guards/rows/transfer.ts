@@ -294,7 +294,7 @@ export const transferGuards: readonly Guard[] = [
   {
     name: "a device that was given away gets no new lease",
     file: "fleet/registry-sync.ts",
-    find: "  if (known.transferred) return accept(subject); // another owner's, which it may not know yet\n",
+    find: "if (known.transferred) return accept(); // another owner's, which it may not know yet\n",
     replace: "",
     test: { file: FLEET_TEST, name: "a device that is gone leaves no lease in the log" },
   },

@@ -137,19 +137,18 @@ export const worldGuards: readonly Guard[] = [
   {
     name: "I6: a fleet tells only what is in its log",
     principle: "P4",
-    file: "fleet/service.ts",
-    find: "const position = await this.options.log.append(subject, events, this.#ends.get(subject) ?? 0);",
+    file: "fleet/known-fleet.ts",
+    find: "await this.#log.append(subject, events, this.#ends.get(subject) ?? 0);",
     replace:
-      "const position = 1_000_000; this.options.log.append(subject, events, this.#ends.get(subject) ?? 0).catch(() => 0);",
+      'const position = this.#position + 1; this.take({ position, subject, events, hash: "" }); this.#log.append(subject, events, 0).catch(() => 0);',
     test: { file: INVARIANTS, name: "I6 Durable what a fleet has told of is in its log" },
   },
   {
     name: "I7: a number is given once",
     principle: "P7",
     file: CERTIFY,
-    find: "  if (sameDevice(known, birth)) return accept(deviceSubject(birth.number));\n",
-    replace:
-      "  if (known) return accept(deviceSubject(birth.number), ...birthFacts(view, birth, context));\n",
+    find: "if (sameDevice(known, birth)) return accept();",
+    replace: "if (known) return accept(...birthFacts(view, birth, context));",
     test: { file: INVARIANTS, name: "I7 Identity a number is given to one piece of hardware only" },
   },
   {
@@ -162,9 +161,9 @@ export const worldGuards: readonly Guard[] = [
   },
   {
     name: "I9: an older token alone is no suspicion",
-    file: SYNC,
-    find: "provesTwo(tokens, sync) ?",
-    replace: 'sync.type === "sync" ?',
+    file: "fleet/registry-sync.ts",
+    find: "return provesTwo(tokens, era, sync)\n",
+    replace: 'return sync.type === "sync" && [provesTwo, tokens, era].length > 0\n',
     test: { file: INVARIANTS, name: "I9 Honest an old sync that a gateway repeats" },
   },
   {

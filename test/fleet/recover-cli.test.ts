@@ -1,0 +1,219 @@
+/** `daymark recover` on a data folder: what it says, what it changes, and a server that starts on what it leaves. */
+import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buildRouteMap } from "@stricli/core";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
+import { chainHash, draft, sealRecord } from "../../fleet/adapters/record-chain.js";
+import { headerLine, recordLine } from "../../fleet/audit/export-lines.js";
+import { takeItem } from "../../fleet/bundles.js";
+import { caCommands } from "../../fleet/cli/commands/ca.js";
+import { recover } from "../../fleet/cli/commands/recover.js";
+import { EXIT } from "../../fleet/cli/exit.js";
+import { type Fleet, openFleet } from "../../fleet/main.js";
+import type { LogRecord } from "../../fleet/ports.js";
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { systemClock } from "../../protocol/adapters/system-clock.js";
+import { must, recordsOf, signedOf } from "./fixtures.js";
+import { inProcess } from "./in-process.js";
+import { entropy, importDevices, temporaryFolder } from "./served-fleet.js";
+
+const routes = { recover, ca: buildRouteMap({ routes: caCommands, docs: { brief: "ca" } }) };
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+const open: Fleet[] = [];
+const at = (...path: string[]) => join(folder.path, ...path);
+
+async function serve(): Promise<Fleet> {
+  const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
+  const fleet = await openFleet({ folder: at("data", "fleet"), name: "harbour", ...parts });
+  open.push(fleet);
+  return fleet;
+}
+async function stop(): Promise<void> {
+  for (const fleet of open.splice(0)) await fleet.close();
+}
+const run = (...args: readonly string[]) => inProcess(routes, at("data"), args);
+const mend = (...args: readonly string[]) => run("recover", "--reason", "the disk was replaced", ...args);
+
+async function records(path = at("data", "fleet", "log")): Promise<readonly LogRecord[]> {
+  const log = LmdbEventLog.open(path);
+  try {
+    return await recordsOf(log);
+  } finally {
+    await log.close();
+  }
+}
+const hashes = (all: readonly LogRecord[]) => all.map(({ hash }) => hash);
+
+/** In `copy` the log of a fleet; its server has an older one, and was told so by what came back. */
+let lost: Uint8Array;
+let whole: readonly LogRecord[];
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  const fleet = await serve();
+  await importDevices(fleet.service, 1, 2);
+  await stop();
+  await cp(at("data", "fleet", "log"), at("old"), { recursive: true });
+  const later = await serve();
+  for (const number of [1, 2])
+    await later.service.act({ kind: "hold", numbers: [number], level: "isolate", reason: "stolen" }, "admin");
+  lost = signedOf(later.service.view.devices.get(2)?.directive);
+  await stop();
+  await rename(at("data", "fleet", "log"), at("copy"));
+  await rename(at("old"), at("data", "fleet", "log"));
+  whole = await records(at("copy"));
+  const restored = await serve();
+  await takeItem(restored.service, lost, "courier");
+  if (restored.service.stopped?.code !== "fenced") throw new Error("the fence was to be raised");
+  await stop();
+});
+afterEach(async () => {
+  await stop();
+  await folder.remove();
+});
+
+describe("from a copy", () => {
+  test("P4: every lost record is back, none twice, and the server signs again", async () => {
+    const planned = await mend("--from", at("copy"));
+    expect(planned.exitCode).toBe(EXIT.conflict);
+    expect(planned.stdout).toMatch(
+      /came back that the log does not know.*copy +\d+ records.*refill +\d+ records after/s,
+    );
+    expect((await mend("--from", at("copy"), "--dry-run")).exitCode).toBe(EXIT.ok);
+    expect(await records()).toHaveLength(whole.length - 6 + 1); // as it was: two acts of three records each are lost
+    const done = await mend("--from", at("copy"), "--yes", "-j");
+    expect([done.exitCode, JSON.parse(done.stdout)]).toMatchObject([
+      EXIT.ok,
+      { refill: "replace", missing: 6, aside: 1, lift: "refilled", done: true },
+    ]);
+    const now = await records();
+    expect(hashes(now.slice(0, -1))).toEqual(hashes(whole));
+    const [lifted] = must(now.at(-1)).events;
+    expect(lifted).toMatchObject({ type: "fence-lifted", actor: "admin", reason: "the disk was replaced" });
+    const fleet = await serve();
+    await fleet.service.act({ kind: "hold", numbers: [1], level: "revoked", reason: "sold" }, "admin");
+    expect(fleet.service.view.devices.get(2)?.directive?.version).toEqual([1, 2]);
+    expect(fleet.service.stopped).toBeUndefined();
+  });
+
+  test("what the log has of its own is kept beside it, and a stopped run leaves nothing in the way", async () => {
+    const own = hashes(await records());
+    await mkdir(at("data", "fleet", "log.mended"));
+    await writeFile(at("data", "fleet", "log.mended", "data.mdb"), "half of a log");
+    expect((await mend("--from", at("copy"), "--yes")).exitCode).toBe(EXIT.ok);
+    const names = await readdir(at("data", "fleet"));
+    expect(names).not.toContain("log.mended");
+    const aside = must(names.find((name) => name.startsWith("log.before-")));
+    expect(hashes(await records(at("data", "fleet", aside)))).toEqual(own);
+    const again = await mend("--from", at("copy"), "--yes");
+    expect([again.exitCode, again.stderr]).toEqual([EXIT.conflict, expect.stringContaining("no fence")]);
+  });
+
+  test("of which the log is a beginning: what is missing is appended", async () => {
+    await rm(at("data", "fleet", "log"), { recursive: true });
+    const log = LmdbEventLog.open(at("data", "fleet", "log"));
+    const ends = new Map<string, number>();
+    for (const { subject, events } of whole.slice(0, 4))
+      ends.set(subject, await log.append(subject, events, ends.get(subject) ?? 0));
+    await log.close();
+    const done = await mend("--from", at("copy"), "--yes", "-j");
+    expect(JSON.parse(done.stdout)).toMatchObject({ refill: "append", missing: whole.length - 4, aside: 0 });
+    expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
+  });
+
+  test("an audit export is a copy too; a damaged one is refused", async () => {
+    let previous = chainHash(undefined);
+    const lines = whole.map(({ position, subject, events }) => {
+      const text = sealRecord(position, draft(subject, events), previous);
+      previous = chainHash(text);
+      return recordLine(previous, text.slice(previous.length + 1));
+    });
+    const file = (...kept: readonly string[]) => `${[headerLine("key"), ...kept].join("\n")}\n`;
+    await writeFile(at("damaged.audit"), file(...lines.slice(0, 3), ...lines.slice(4)));
+    const refused = await mend("--from", at("damaged.audit"), "--yes");
+    expect([refused.exitCode, refused.stderr]).toEqual([EXIT.failed, expect.stringContaining("record 3")]);
+    await writeFile(at("harbour.audit"), file(...lines));
+    expect((await mend("--from", at("harbour.audit"), "--yes")).exitCode).toBe(EXIT.ok);
+    expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
+  });
+
+  test("of another fleet, or in a folder where none is, is refused", async () => {
+    const other = LmdbEventLog.open(at("other"));
+    const created = { type: "fleet-created", name: "other", at: 1, actor: "fleet" } as const;
+    await other.append("fleet", [created], 0);
+    await other.close();
+    expect((await mend("--from", at("other"), "--yes")).stderr).toContain("another fleet");
+    expect((await mend("--from", at("nowhere"), "--yes")).exitCode).toBe(EXIT.notFound);
+  });
+
+  test("while a server has the folder open, nothing is touched", async () => {
+    await serve();
+    const refused = await mend("--from", at("copy"), "--yes");
+    expect([refused.exitCode, refused.stderr]).toEqual([EXIT.conflict, expect.stringContaining("stop that")]);
+  });
+});
+
+describe("with new terms", () => {
+  test("the root key in the folder signs them, and the server goes on above what was lost", async () => {
+    expect((await mend()).exitCode).toBe(EXIT.usage); // say how
+    expect((await mend("--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+    const { service } = await serve();
+    expect(service.view.era).toBe(1);
+    expect(service.trust.authority.value).toMatchObject({ version: 2, terms: { directive: 2, ledger: 2 } });
+    expect(service.view.devices.get(2)?.level).toBe("isolate"); // what came back
+    await service.act({ kind: "hold", numbers: [1], level: "isolate", reason: "again" }, "admin");
+    expect(service.view.devices.get(1)?.directive?.version).toEqual([2, 1]);
+  });
+
+  test("P8: with the root key elsewhere, it names the ceremony, and takes what that has made", async () => {
+    await rename(at("data", "fleet", "keys", "root.pem"), at("root.pem"));
+    const told = await mend("--new-terms", "--yes");
+    expect(told.exitCode).toBe(EXIT.conflict);
+    const before = await records();
+    const [chain, next] = [at("chain.bundle"), at("next.authority")];
+    const lines = told.stderr.split("\n").filter((line) => line.startsWith("  daymark "));
+    const named = { "chain.bundle": chain, "next.authority": next, "ROOT.pem": at("root.pem") };
+    const words = lines.slice(0, 3).map((line) => {
+      const [, , , ...rest] = line.split(" ");
+      return rest.map((word) => named[word as keyof typeof named] ?? word);
+    });
+    for (const command of words) {
+      const { exitCode, stderr } = await run(...command);
+      expect([exitCode, stderr]).toEqual([EXIT.ok, expect.anything()]);
+    }
+    expect(lines[3]).toContain("--new-terms --link next.authority");
+    expect(hashes(await records())).toEqual(hashes(before));
+    expect((await mend("--new-terms", "--link", next, "--yes")).exitCode).toBe(EXIT.ok);
+    const { service } = await serve();
+    expect(service.stopped).toBeUndefined();
+  });
+
+  test("beside a copy, where things were said since", async () => {
+    const own = LmdbEventLog.open(at("data", "fleet", "log"));
+    const before = await recordsOf(own);
+    await own.close();
+    await rm(at("data", "fleet", "log"), { recursive: true });
+    const log = LmdbEventLog.open(at("data", "fleet", "log"));
+    const ends = new Map<string, number>();
+    for (const { subject, events } of before.slice(0, -1))
+      ends.set(subject, await log.append(subject, events, ends.get(subject) ?? 0));
+    await log.close();
+    const { service } = await serve();
+    await service.act(
+      { kind: "hold", numbers: [1], level: "observe", reason: "not known to be held" },
+      "admin",
+    );
+    await takeItem(service, lost, "courier");
+    await stop();
+    const refused = await mend("--from", at("copy"), "--yes");
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      EXIT.conflict,
+      expect.stringContaining("--new-terms"),
+    ]);
+    expect((await mend("--from", at("copy"), "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+    const mended = await serve();
+    expect(hashes((await records()).slice(0, whole.length))).toEqual(hashes(whole));
+    expect(mended.service.view.devices.get(1)?.level).toBe("isolate");
+    expect(mended.service.view.era).toBe(1);
+  });
+});

@@ -1,0 +1,255 @@
+/** `daymark recover --nats`: a stream that was lost, cut or put back, made whole from the copies of its workers. */
+import { cp, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { NatsConnection } from "nats";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ClosedStream } from "../../fleet/adapters/jetstream-closed.js";
+import { JetStreamEventLog } from "../../fleet/adapters/jetstream-event-log.js";
+import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
+import { readWorkerId } from "../../fleet/adapters/worker-file.js";
+import { recover } from "../../fleet/cli/commands/recover.js";
+import { EXIT } from "../../fleet/cli/exit.js";
+import { onStream } from "../../fleet/cli/recover-place.js";
+import { type Fleet, openFleet } from "../../fleet/main.js";
+import type { EventLog, LogRecord } from "../../fleet/ports.js";
+import { type ClosedLog, stateOf } from "../../fleet/recovery/closed-log.js";
+import { refill } from "../../fleet/recovery/refill.js";
+import { connectNats } from "../../protocol/adapters/nats-connection.js";
+import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { systemClock } from "../../protocol/adapters/system-clock.js";
+import { NatsServer } from "../nats/server.js";
+import { must } from "./fixtures.js";
+import { inProcess } from "./in-process.js";
+import { entropy, importDevices, temporaryFolder } from "./served-fleet.js";
+
+const STREAM = "daymark-log";
+const COMMON = ["--replicas", "1", "--accept-log-loss", "--reason", "the stream was lost"] as const;
+const wanted = { stream: STREAM, replicas: 1, acceptLogLoss: true } as const;
+let server: NatsServer;
+let nats: NatsConnection;
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+const open: Fleet[] = [];
+const at = (...path: string[]) => join(folder.path, ...path);
+
+/** A worker of the fleet, on its own folder. */
+async function work(name: string): Promise<Fleet> {
+  const log = (copy: EventLog, worker: string) =>
+    JetStreamEventLog.open({ nats, copy, worker, clock: systemClock, ...wanted });
+  const parts = { clock: systemClock, crypto: nodeCrypto, entropy, shared: { worker: name, open: log } };
+  const fleet = await openFleet({ folder: at(name, "fleet"), name: "harbour", ...parts });
+  open.push(fleet);
+  return fleet;
+}
+async function stop(): Promise<void> {
+  for (const fleet of open.splice(0)) await fleet.close();
+}
+const hold = ({ service }: Fleet, number: number) =>
+  service.act({ kind: "hold", numbers: [number], level: "isolate", reason: "stolen" }, "admin");
+const mend = (...args: readonly string[]) =>
+  inProcess({ recover }, at("a"), ["recover", "--nats", server.url, ...COMMON, ...args]);
+const stream = () => new ClosedStream({ nats, clock: systemClock, ...wanted });
+
+async function hashesOf(log: Pick<ClosedLog, "read">): Promise<readonly string[]> {
+  const records: LogRecord[] = [];
+  for await (const record of log.read(0)) records.push(record);
+  return records.map(({ hash }) => hash);
+}
+async function copyOf(name: string): Promise<readonly string[]> {
+  const copy = LmdbEventLog.open(at(name, "fleet", "log"));
+  try {
+    return await hashesOf(copy);
+  } finally {
+    await copy.close();
+  }
+}
+
+/** Two workers; the second one has written last, and the first has not heard of it. */
+beforeEach(async () => {
+  server = await NatsServer.start();
+  folder = await temporaryFolder();
+  nats = await connectNats({ servers: [server.url], name: "test" });
+  const a = await work("a");
+  await importDevices(a.service, 1, 2);
+  await hold(a, 1);
+  await stop();
+  await mkdir(at("b"));
+  await cp(at("a", "fleet", "keys"), at("b", "fleet", "keys"), { recursive: true });
+  await hold(await work("b"), 2);
+  await stop();
+});
+afterEach(async () => {
+  await stop();
+  await nats.close();
+  await server.remove();
+  await folder.remove();
+});
+
+/** As after a restore of the servers' disks. */
+async function cutTo(count: number): Promise<void> {
+  const copy = LmdbEventLog.open(at("b", "fleet", "log"));
+  const first: ClosedLog = {
+    append: () => Promise.reject(new Error("only read")),
+    async *read(from) {
+      for await (const record of copy.read(from)) if (record.position <= count) yield record;
+    },
+  };
+  await stream().remove();
+  await stream().make();
+  expect(await refill(stream(), first)).toBe(count);
+  await copy.close();
+}
+
+test("P4: a stream that is gone is made anew from the longest copy, and every worker goes on", async () => {
+  const whole = await copyOf("b");
+  await stream().remove();
+  const done = await mend("--from", at("b"), "--yes", "-j");
+  expect([done.exitCode, done.stderr]).toEqual([EXIT.ok, expect.stringContaining("mended")]);
+  expect(JSON.parse(done.stdout)).toMatchObject({ refill: "append", missing: whole.length });
+  expect((await hashesOf(stream())).slice(0, -1)).toEqual(whole);
+  for (const name of ["a", "b"]) {
+    const fleet = await work(name);
+    expect(fleet.service.stopped).toBeUndefined();
+    expect([...fleet.service.view.denied]).toEqual([1, 2]);
+  }
+});
+
+test("P3: a stream that was put back fences its workers, and is kept in a file before it is made anew", async () => {
+  const whole = await copyOf("b");
+  await cutTo(6);
+  expect((await work("a")).service.stopped).toMatchObject({ code: "fenced" });
+  await stop();
+  const done = await mend("--from", at("b"), "--yes", "-j");
+  expect([done.exitCode, done.stderr]).toEqual([EXIT.ok, expect.stringContaining("mended")]);
+  expect(JSON.parse(done.stdout)).toMatchObject({ refill: "replace", missing: whole.length - 6, aside: 1 });
+  expect((await hashesOf(stream())).slice(0, -1)).toEqual(whole);
+  expect(await kept()).toEqual(["stream.before-6-7.jsonl"]);
+  const again = await work("a");
+  expect(again.service.stopped).toBeUndefined();
+  await hold(again, 1);
+});
+
+test("a worker whose copy is not there is named, and only its owner can say that it is lost", async () => {
+  await cutTo(6);
+  const id = must(await readWorkerId(at("b", "fleet")));
+  await cp(at("b", "fleet", "log"), at("found"), { recursive: true }); // a copy of nobody knows whom
+  await rm(at("b"), { recursive: true });
+  const refused = await mend("--from", at("found"), "--yes");
+  expect([refused.exitCode, refused.stderr]).toEqual([EXIT.conflict, expect.stringContaining(`${id} (b)`)]);
+  expect(await hashesOf(stream())).toHaveLength(6);
+  const left = await mend("--from", at("found"), "--without", id, "--yes");
+  expect([left.exitCode, left.stderr]).toEqual([
+    EXIT.conflict,
+    expect.stringContaining("how far the copies"),
+  ]);
+  expect((await mend("--from", at("found"), "--without", id, "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+});
+
+test("P3: what only a lost worker had acknowledged is not dropped without new terms", async () => {
+  const id = must(await readWorkerId(at("b", "fleet")));
+  await cutTo(6);
+  expect((await work("b")).service.stopped).toMatchObject({ code: "fenced" });
+  await stop();
+  await rm(at("b"), { recursive: true });
+  const alone = await mend("--yes");
+  expect([alone.exitCode, alone.stderr]).toEqual([EXIT.conflict, expect.stringContaining(`${id} (known`)]);
+  const without = await mend("--without", id, "--yes");
+  expect([without.exitCode, without.stderr]).toEqual([
+    EXIT.conflict,
+    expect.stringContaining("ends too early"),
+  ]);
+  expect((await mend("--without", id, "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+  expect((await work("a")).service.view.era).toBe(1);
+});
+
+/** `daymark recover` that is stopped after so many records. */
+async function stopAfter(count: number): Promise<void> {
+  const { end } = await stateOf(stream(), nodeCrypto);
+  const copy = LmdbEventLog.open(at("b", "fleet", "log"));
+  const place = await onStream({ servers: [server.url], name: "test" }, wanted, at("a", "fleet"));
+  let left = count;
+  const half = async (log: ClosedLog) => {
+    const append: ClosedLog["append"] = (...record) =>
+      left-- > 0 ? log.append(...record) : Promise.reject(new Error("stopped"));
+    await refill({ read: (from) => log.read(from), append }, copy);
+    throw new Error("stopped");
+  };
+  await expect(place.mend(half, await place.asideFor(6, end))).rejects.toThrow("stopped");
+  await place.close();
+  await copy.close();
+}
+const kept = async () =>
+  (await readdir(at("a", "fleet"))).filter((name) => name.startsWith("stream.before-"));
+
+test("P3: stopped while the stream is made anew, it has not forgotten what stood in the old one", async () => {
+  await cutTo(6);
+  const { ends } = await stateOf(stream(), nodeCrypto);
+  const said = { type: "checkpoint-signed", size: 1, root: "AA", note: "", at: 1, actor: "fleet" } as const;
+  await stream().append("fleet", [said], ends.get("fleet") ?? 0);
+  await stopAfter(8);
+  const again = await mend("--from", at("b"), "--yes");
+  expect([again.exitCode, again.stderr]).toEqual([
+    EXIT.conflict,
+    expect.stringContaining("checkpoint-signed"),
+  ]);
+  expect((await mend("--from", at("b"), "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+  expect(await kept()).toEqual(["stream.before-6-7.jsonl"]);
+});
+
+test("stopped before its last record it ends the fence, and stopped after it there is nothing to do", async () => {
+  const whole = await copyOf("b");
+  await cutTo(6);
+  await work("a"); // which fences
+  await stop();
+  await stopAfter(whole.length);
+  const done = await mend("--from", at("b"), "--yes", "-j");
+  expect([done.exitCode, JSON.parse(done.stdout)]).toMatchObject([
+    EXIT.ok,
+    { refill: "nothing", lift: "refilled" },
+  ]);
+  expect(await hashesOf(stream())).toHaveLength(whole.length + 1);
+  const file = at("a", "fleet", "stream.before-6-7.jsonl");
+  await rename(file, `${file}.unsettled`);
+  const again = await mend("--from", at("b"), "--yes");
+  expect([again.exitCode, again.stderr]).toEqual([EXIT.conflict, expect.stringContaining("no fence")]);
+  expect(await kept()).toEqual(["stream.before-6-7.jsonl"]);
+});
+
+test("a worker's folder without --nats is refused: its log is a copy", async () => {
+  const told = await inProcess({ recover }, at("a"), [
+    "recover",
+    "--from",
+    at("b"),
+    "--reason",
+    "x",
+    "--yes",
+  ]);
+  expect([told.exitCode, told.stderr]).toEqual([EXIT.usage, expect.stringContaining("say --nats")]);
+});
+
+test("P4: stopped at any record, it is run again, and nothing is there twice", async () => {
+  const whole = await copyOf("b");
+  const copy = LmdbEventLog.open(at("b", "fleet", "log"));
+  for (const stop of [1, 3, whole.length - 7]) {
+    await cutTo(6);
+    const target = stream();
+    let left = stop;
+    const stopping: ClosedLog = {
+      read: (from) => target.read(from),
+      append: (subject, events, expected) =>
+        left-- > 0 ? target.append(subject, events, expected) : Promise.reject(new Error("stopped")),
+    };
+    await expect(refill(stopping, copy)).rejects.toThrow("stopped");
+    expect(await refill(stream(), copy)).toBe(whole.length - 6 - stop);
+    expect(await hashesOf(stream())).toEqual(whole);
+  }
+  await copy.close();
+});
+
+test("new terms go into the stream too, in one record", async () => {
+  const whole = await copyOf("b");
+  expect((await mend("--from", at("b"), "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+  expect(await hashesOf(stream())).toHaveLength(whole.length + 1);
+  const fleet = await work("b");
+  expect(fleet.service.view.era).toBe(1);
+  expect(fleet.service.trust.authority.value).toMatchObject({ version: 2 });
+});

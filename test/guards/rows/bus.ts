@@ -1,0 +1,243 @@
+/** Guards of gateways and services that reach each other over a bus. */
+import type { Guard } from "../guard.js";
+
+const LINK = "test/broker/bus-link.test.ts";
+const LOSS = "test/broker/bus-link-loss.test.ts";
+const SERVICE = "test/fleet/link-bus.test.ts";
+
+export const busGuards: readonly Guard[] = [
+  {
+    name: "over a bus an answer waits for the change that it follows from",
+    principle: "P10",
+    file: "broker/adapters/bus-asker.ts",
+    find: "await this.#parts.positions.reach(position, NEWS_MS)",
+    replace: "await this.#parts.positions.reach(0, NEWS_MS)",
+    test: {
+      file: LINK,
+      name: "P10: it waits while the service that tells the news lags",
+    },
+  },
+  {
+    name: "an answer over a bus names no older place in the log than it was given at",
+    principle: "P10",
+    file: "fleet/link-bus-answers.ts",
+    find: "return encodeAnswers(this.#parts.source.position(), taken);",
+    replace: "return encodeAnswers(0, taken);",
+    test: { file: SERVICE, name: "in one message are answered in one" },
+  },
+  {
+    name: "a feed names a place in the log only behind all changes that led there",
+    principle: "P10",
+    file: "fleet/link-bus-feed.ts",
+    find: "this.#rest ?? this.#feed.next() ?? this.#position()",
+    replace: "this.#rest ?? this.#position() ?? this.#feed.next()",
+    test: {
+      file: SERVICE,
+      name: "each change is followed by the place that it leads to",
+    },
+  },
+  {
+    name: "a service does not answer a gateway that knows more than it",
+    principle: "P4",
+    file: "fleet/link-bus-answers.ts",
+    find: "if (!(await positions.reach(since, CATCH_UP_MS)))",
+    replace: "if (since < 0)",
+    test: {
+      file: SERVICE,
+      name: "P4: wait until the service knows what the gateway knows",
+    },
+  },
+  {
+    name: "a service that is behind gives no snapshot",
+    principle: "P3",
+    file: "fleet/link-bus.ts",
+    find: "if (!(await positions.reach(since, CATCH_UP_MS))) return",
+    replace: "if (since < 0) return",
+    test: {
+      file: SERVICE,
+      name: "P3: is refused to a gateway that knows more",
+    },
+  },
+  {
+    name: "a gateway takes no older snapshot than it has, whatever a service says",
+    principle: "P3",
+    file: "broker/adapters/bus-line.ts",
+    find: "if (news.position < positions.reached)",
+    replace: "if (news.position < 0)",
+    test: { file: LOSS, name: "P3: an older snapshot is not taken" },
+  },
+  {
+    name: "a gateway notices that news are missing",
+    principle: "P10",
+    file: "broker/adapters/bus-line.ts",
+    find: "if (number !== this.#last + 1)",
+    replace: "if (number <= this.#last)",
+    test: { file: LOSS, name: "P10: one is missing" },
+  },
+  {
+    name: "a gateway leaves a service that is silent",
+    principle: "P11",
+    file: "broker/adapters/bus-line.ts",
+    find: "if (this.#missed > MAX_MISSED) return",
+    replace: "if (this.#missed < 0) return",
+    test: { file: LOSS, name: "P11: silence is not taken for peace" },
+  },
+  {
+    name: "a gateway says goodbye to a feed that it leaves",
+    file: "broker/adapters/bus-line.ts",
+    find: 'if (why.code !== "link-moved") bus.publish',
+    replace: 'if (why.code === "link-moved") bus.publish',
+    test: { file: LOSS, name: "a gateway that ends says so" },
+  },
+  {
+    name: "of one device one question is on the way",
+    file: "broker/question-queue.ts",
+    find: "if (behind) behind.push(question);",
+    replace: "if (behind && device === 0) behind.push(question);",
+    test: {
+      file: LINK,
+      name: "of one device the next question goes when the one before was answered",
+    },
+  },
+  {
+    name: "questions that wait for the bus are bounded",
+    principle: "P11",
+    file: "broker/question-queue.ts",
+    find: "if (this.#bytes > MAX_QUEUED_BYTES) return false;",
+    replace: "",
+    test: {
+      file: LINK,
+      name: "P11: more questions than may wait are turned away",
+    },
+  },
+  {
+    name: "messages with questions that are under way are bounded",
+    file: "broker/adapters/bus-asker.ts",
+    find: "while (this.#underWay < MAX_UNDER_WAY) {",
+    replace: "for (;;) {",
+    test: { file: LINK, name: "what waits goes together" },
+  },
+  {
+    name: "a question that was failed is settled once",
+    file: "broker/adapters/bus-asker.ts",
+    find: "if (!this.#open.delete(waiting)) return;",
+    replace: "this.#open.delete(waiting);",
+    test: { file: LOSS, name: "and gives its device no turn later" },
+  },
+  {
+    name: "what waits is rejected when the bus has lost its carrier",
+    principle: "P11",
+    file: "broker/adapters/bus-link.ts",
+    find: "if (why) this.#asker.fail(why);",
+    replace: "",
+    test: {
+      file: LOSS,
+      name: "P11: one that waits for news when the carrier is lost is given up",
+    },
+  },
+  {
+    name: "a feed sends no more than a gateway confirms",
+    principle: "P11",
+    file: "fleet/link-bus-feed.ts",
+    find: "this.#sent - this.#confirmed < FEED_WINDOW",
+    replace: "this.#sent - this.#confirmed < Infinity",
+    test: { file: SERVICE, name: "P11: sends no more than a window" },
+  },
+  {
+    name: "a gateway cannot open its window by confirming what was not sent",
+    principle: "P11",
+    file: "fleet/link-bus-feed.ts",
+    find: "Math.min(readNumbered(payload).number, this.#sent)",
+    replace: "readNumbered(payload).number",
+    test: {
+      file: SERVICE,
+      name: "a gateway that confirms what was never sent gains nothing",
+    },
+  },
+  {
+    name: "a gateway on a bus that takes nothing is cut off",
+    principle: "P11",
+    file: "fleet/link-bus-feed.ts",
+    find: "if (this.#isEnded || !this.#feed.isOverfull) return;",
+    replace: "return;",
+    test: {
+      file: SERVICE,
+      name: "P11: a gateway that takes nothing is cut off at the bound",
+    },
+  },
+  {
+    name: "a feed of a gateway that is gone ends",
+    principle: "P11",
+    file: "fleet/link-bus-feed.ts",
+    find: "if (this.#missed > MAX_MISSED) return",
+    replace: "if (this.#missed < 0) return",
+    test: { file: SERVICE, name: "P11: a gateway that is silent is forgotten" },
+  },
+  {
+    name: "feeds of one service are bounded",
+    principle: "P11",
+    file: "fleet/link-bus.ts",
+    find: "if (feeds.size >= MAX_FEEDS) return",
+    replace: "if (feeds.size < 0) return",
+    test: { file: SERVICE, name: "P11: so many gateways, and no more" },
+  },
+  {
+    name: "questions that one service has open are bounded",
+    principle: "P11",
+    file: "fleet/link-bus-answers.ts",
+    find: "if (this.#open + questions.length > MAX_OPEN_QUESTIONS)",
+    replace: "if (this.#open < 0)",
+    test: { file: SERVICE, name: "P11: more than may be open are turned away" },
+  },
+  {
+    name: "a service that leaves answers what it has taken",
+    file: "fleet/link-bus.ts",
+    find: "await within(LAST_ANSWERS_MS, clock, answers.idle());",
+    replace: "",
+    test: {
+      file: SERVICE,
+      name: "takes nothing more, answers what it has taken",
+    },
+  },
+  {
+    name: "a service that leaves sends its gateways to another",
+    principle: "P10",
+    file: "fleet/link-bus.ts",
+    find: "await within(LAST_ANSWERS_MS, clock, answers.idle());\n      for (const feed of feeds) feed.sayGoodbye();",
+    replace: "await within(LAST_ANSWERS_MS, clock, answers.idle());",
+    test: {
+      file: SERVICE,
+      name: "takes nothing more, answers what it has taken",
+    },
+  },
+  {
+    name: "a feed ends when its service had lost the bus",
+    principle: "P10",
+    file: "fleet/link-bus.ts",
+    find: "if (isUp) for (const feed of feeds) feed.sayGoodbye();",
+    replace: "",
+    test: { file: SERVICE, name: "ends when the service had lost the bus" },
+  },
+  {
+    name: "the name of a feed is no other subject",
+    principle: "P1",
+    file: "fleet/link-bus-wire.ts",
+    find: "if (!/^[0-9a-f]{32}$/.test(feed))",
+    replace: "if (feed.length === 0)",
+    test: {
+      file: SERVICE,
+      name: "refused: a feed with a name that is a subject",
+    },
+  },
+  {
+    name: "a bus refuses what is larger than it carries",
+    principle: "P11",
+    file: "protocol/adapters/nats-bus.ts",
+    find: "if (payload.length > this.#maxPayload) throw",
+    replace: "if (payload.length < 0) throw",
+    test: {
+      file: "test/contracts/bus.test.ts",
+      name: "P11: what is larger than it carries is refused",
+    },
+  },
+];

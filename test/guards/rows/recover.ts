@@ -1,0 +1,90 @@
+/** Guards of `daymark recover`: what it may not forget, and whom it may not stop. For rows/fence.ts and rows/jetstream.ts. */
+import type { Guard } from "../guard.js";
+
+const JETSTREAM = "test/contracts/jetstream-fence.test.ts";
+const RECOVER = "test/fleet/recover.test.ts";
+const STREAM = "test/fleet/recover-stream.test.ts";
+
+export const recoverGuards: readonly Guard[] = [
+  {
+    name: "jetstream: a fence names the end of the copy that shows the loss",
+    principle: "P3",
+    file: "fleet/adapters/jetstream-event-log.ts",
+    find: "      const { position } = this.#history.end;\n",
+    replace: "      const position = error.position - 1;\n",
+    test: { file: JETSTREAM, name: "a worker that starts again and again tells the others once" },
+  },
+  {
+    name: "jetstream: the stream of another fleet is told nothing",
+    principle: "P9",
+    file: "fleet/adapters/jetstream-compare.ts",
+    find: "|| !(await isAnotherFleets(pair))) throw error;",
+    replace: "|| (await isAnotherFleets(pair))) throw error;",
+    test: { file: JETSTREAM, name: "the stream is another fleet's" },
+  },
+  {
+    name: "jetstream: followers are told of a copy that cannot be read",
+    principle: "P9",
+    file: "fleet/adapters/jetstream-event-log.ts",
+    find: "    // Also where the copy told them",
+    replace: "    if (!(error instanceof OtherHistory)) return;\n    // Also where the copy told them",
+    test: { file: JETSTREAM, name: "a copy that cannot be read any more ends the log" },
+  },
+  {
+    name: "recover: a copy has to go as far as each that was shown",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: "proofs.find((proof) => !covers(",
+    replace: "proofs.slice(0, 1).find((proof) => !covers(",
+    test: { file: RECOVER, name: "a copy has to go as far as each that was shown" },
+  },
+  {
+    name: "recover: a worker that only its proof names is asked for",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: 'proof.kind === "copy" ? [proof.worker] : []',
+    replace: 'proof.kind === "copy" ? [] : []',
+    test: { file: STREAM, name: "what only a lost worker had acknowledged" },
+  },
+  {
+    name: "recover: a worker left out may have gone further",
+    principle: "P3",
+    file: "fleet/recovery/plan.ts",
+    find: "if (unproven.length > 0 && !newTerms)",
+    replace: "if (unproven.length > 0 && !newTerms && end < 0)",
+    test: { file: STREAM, name: "a worker whose copy is not there is named" },
+  },
+  {
+    name: "recover: a lease given behind the fence counts as said",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: 'if (!isFenced || type === "lease-issued") return true;',
+    replace: "if (!isFenced) return true;\n  if (isFenced) return false;",
+    test: { file: RECOVER, name: "a lease that a worker gave behind the fence counts" },
+  },
+  {
+    name: "recover: stopped while the stream is made anew, it remembers the old one",
+    principle: "P3",
+    file: "fleet/cli/recover-place.ts",
+    find: "    asides: async () => (await unsettled()).map((file) => savedRecords(name, join(folder, file))),\n",
+    replace:
+      "    asides: async () => (await unsettled()).slice(0, 0).map((file) => savedRecords(name, file)),\n",
+    test: { file: STREAM, name: "it has not forgotten what stood in the old one" },
+  },
+  {
+    name: "recover: stopped before its last record, it still ends the fence",
+    principle: "P9",
+    file: "fleet/recovery/plan.ts",
+    find: "if (copy.end === shared && !newTerms && !isResumed)",
+    replace: "if (copy.end === shared && !newTerms)",
+    test: { file: STREAM, name: "stopped before its last record it ends the fence" },
+  },
+  {
+    name: "recover: the folder of a worker is not taken for the log",
+    principle: "P4",
+    file: "fleet/cli/commands/recover.ts",
+    find: "if (!flags.nats && (await readWorkerId(folder)) !== undefined)",
+    replace: 'if (!flags.nats && (await readWorkerId(folder)) === "")',
+    test: { file: STREAM, name: "without --nats is refused" },
+  },
+];

@@ -1,0 +1,103 @@
+/** Guards of services that decide on one log. */
+import type { Guard } from "../guard.js";
+
+const WORKERS = "test/fleet/workers.test.ts";
+
+export const workersGuards: readonly Guard[] = [
+  {
+    name: "a lease knows what was decided elsewhere meanwhile",
+    principle: "P4",
+    file: "fleet/service.ts",
+    find: "isContact && this.#known.decidedAt !== decidedAt",
+    replace: "isContact && decidedAt < 0",
+    test: { file: WORKERS, name: "a lease that is answered names all that stands before it in the log" },
+  },
+  {
+    name: "nobody is refused for what another service has not told yet",
+    principle: "P9",
+    file: "fleet/service.ts",
+    find: 'if (this.#known.position !== position) return "again";',
+    replace: 'if (this.#known.position < 0) return "again";',
+    test: { file: WORKERS, name: "nor for a hold that was lifted meanwhile at the other" },
+  },
+  {
+    name: "nobody is refused for a key that another service has certified",
+    principle: "P9",
+    file: "fleet/front-door.ts",
+    find: "if (service.position === position) throw error;",
+    replace: "if (service.position >= position) throw error;",
+    test: { file: WORKERS, name: "nobody is refused for what it has not heard yet" },
+  },
+  {
+    name: "hardware is born once, also at two services",
+    principle: "P7",
+    file: "fleet/registry-certify.ts",
+    find: "isNext && birth.index !== view.births",
+    replace: "isNext && birth.index < 0",
+    test: { file: WORKERS, name: "the same hardware, born at both at once, gets one number" },
+  },
+  {
+    name: "all but a device's contact is decided as if by one writer",
+    principle: "P3",
+    file: "fleet/subjects.ts",
+    find: "isContact && facts.length === 1 ? `device/${first.number}` : FLEET_SUBJECT",
+    replace: 'first !== undefined && "number" in first ? `device/${first.number}` : FLEET_SUBJECT',
+    test: { file: WORKERS, name: "alarms of two numbers of one hardware" },
+  },
+  {
+    name: "keys follow the Authority that another service installed",
+    principle: "P1",
+    file: "fleet/keys-held.ts",
+    find: "    this.#behind = chain; // another service installed it\n    this.#taking = this.take(chain);\n",
+    replace: "",
+    test: { file: WORKERS, name: "the other signs with the keys that it names" },
+  },
+  {
+    name: "a refusal waits for the log once",
+    principle: "P11",
+    file: "fleet/service.ts",
+    find: "asked.isCaughtUp = true;",
+    replace: "asked.isCaughtUp = false;",
+    test: { file: WORKERS, name: "while others write on, a stranger is refused at once" },
+  },
+  {
+    name: "a Beacon is of the ledger as it is, and the only one of its version",
+    principle: "P3",
+    file: "fleet/registry-beacon.ts",
+    find: "epoch !== view.epoch || !beaconDue(view, context)",
+    replace: "epoch < 0",
+    test: { file: WORKERS, name: "a Beacon over a ledger that has changed since" },
+  },
+  {
+    name: "what was decided behind a fence raised meanwhile does not leave",
+    principle: "P3",
+    file: "fleet/front-door.ts",
+    find: "if (isFenced(service)) return [refusalReply(BEHIND_FENCE, nonce)];",
+    replace: "if (nonce === message) return [];",
+    test: { file: WORKERS, name: "a lease that was decided while the fence was raised elsewhere" },
+  },
+  {
+    name: "a late lease by replaced keys changes nothing",
+    principle: "P7",
+    file: "fleet/view-device.ts",
+    find: "if (device.superseded?.some(({ bytes }) => bytes === key)) return device;",
+    replace: "",
+    test: { file: WORKERS, name: "a lease by keys that were replaced meanwhile" },
+  },
+  {
+    name: "nothing is signed with keys that the newest Authority does not name",
+    principle: "P1",
+    file: "fleet/keys-held.ts",
+    find: "if (!this.#behind) return this.#keys;",
+    replace: "if (this.#keys) return this.#keys;",
+    test: { file: WORKERS, name: "where the other lacks a key that it names" },
+  },
+  {
+    name: "a worker's copy is not decided on alone",
+    principle: "P3",
+    file: "fleet/main.ts",
+    find: "if (!shared && view.workers.size > 0) throw isCopy(folder);",
+    replace: "if (view.workers.size < 0) throw isCopy(folder);",
+    test: { file: "test/fleet/open-fleet.test.ts", name: "a worker's copy is not decided on alone" },
+  },
+];
