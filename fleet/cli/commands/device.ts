@@ -2,6 +2,7 @@
 import { buildCommand } from "@stricli/core";
 import type { DeviceList, DeviceResource, DocumentVersions } from "../../api/devices.js";
 import type { EventResource } from "../../api/events.js";
+import { aboutEvent } from "../audit-words.js";
 import { type CliContext, clientAliases, type ClientFlags, clientFlags, connect } from "../connection.js";
 import { numberParameter, wholeNumber } from "../device-number.js";
 import { CliError, EXIT } from "../exit.js";
@@ -182,20 +183,8 @@ function versionsText({ directive, release }: DocumentVersions): string {
   return `directive ${directive.join(".")}, release ${release.join(".")}`;
 }
 
-function lineOf({ position, at, type, actor, ...event }: EventResource): string {
-  const { number, level, reason, act, devices, count, match, advisory, authority, owner, freshness } = event;
-  const about = [
-    number !== undefined && `${type === "holder-certified" ? "holder" : "device"} ${number}`,
-    authority !== undefined && `version ${authority}`,
-    level,
-    count,
-    match,
-    advisory !== undefined && `advisory ${advisory}`,
-    owner !== undefined && `fleet ${owner}`,
-    freshness && `freshness ${freshnessText(freshness)}`,
-    devices !== undefined && `${devices} devices`,
-    act !== undefined && `request ${act}`,
-    reason !== undefined && `(${reason})`,
-  ].filter((part) => part !== false && part !== undefined);
-  return [at, String(position), type, ...about, `by ${actor}`].join("  ");
+function lineOf(event: EventResource): string {
+  const { position, at, type, actor } = event;
+  const about = aboutEvent(event);
+  return [at, String(position), type, ...(about === "" ? [] : [about]), `by ${actor}`].join("  ");
 }
