@@ -227,7 +227,9 @@ export class FleetService {
     await this.#keys.take([first]); // before anything is in the log: it would be the log of other keys
     const { bytes, value } = first.authority;
     const fact = { type: "fleet-created", name: value.name, signed: toBase64Url(bytes) } as const;
-    await this.#known.append(FLEET_SUBJECT, [{ ...fact, at, actor: "fleet" }]);
+    await this.#known.append(FLEET_SUBJECT, [{ ...fact, at, actor: "fleet" }]).catch((cause: unknown) => {
+      throw cause instanceof FleetError && cause.code === "conflict" ? foundedElsewhere(cause) : cause;
+    });
   }
 
   async #install(link: Uint8Array, actor: string): Promise<"done" | "again"> {
@@ -330,4 +332,10 @@ export class FleetService {
       this.#appending -= 1;
     }
   }
+}
+
+function foundedElsewhere(cause: FleetError): FleetError {
+  const text =
+    "another worker founded the fleet in this log just now: restore a backup of that one here, then start";
+  return new FleetError("conflict", text, { cause });
 }

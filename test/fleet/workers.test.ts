@@ -227,6 +227,21 @@ describe("a new Authority, installed at one", () => {
 });
 
 describe("P3: whoever is first", () => {
+  test("founds the fleet; the other is told what to do", async () => {
+    const shared = new MemoryEventLog();
+    const logs = [1, 2].map((seed) => new LaggingLog(shared, drawsFrom(seed)));
+    const [one, other] = await Promise.allSettled(
+      logs.map((log, i) => SmallFleet.open({ log, label: `${i}` })),
+    );
+    const refused = one?.status === "rejected" ? one : other;
+    expect([one, other].filter((each) => each?.status === "fulfilled")).toHaveLength(1);
+    expect(refused).toMatchObject({
+      reason: { code: "conflict", message: expect.stringContaining("backup") as string },
+    });
+    const founded = (await eventsOf(shared)).filter(({ type }) => type === "fleet-created");
+    expect(founded).toHaveLength(1);
+  });
+
   test("the same hardware, born at both at once, gets one number", async () => {
     for (let seed = 1; seed <= 20; seed++) {
       const both = await pair(drawsFrom(seed));
