@@ -1,5 +1,4 @@
 /** A fleet in a folder: its log, keys and tokens, wired to the service; and the API that serves it. */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
@@ -20,8 +19,7 @@ import { serveHttp } from "./api/serve.js";
 import { originOf } from "./audit/checkpoint.js";
 import { CheckpointKeeper } from "./audit/checkpoints.js";
 import { FleetError } from "./errors.js";
-import type { FleetEvent } from "./events.js";
-import { emptyFold, foldEvent } from "./fold.js";
+import { leftOut } from "./fence.js";
 import { frontDoor } from "./front-door.js";
 import type { FleetLink } from "./link.js";
 import { linkSource } from "./link-feed.js";
@@ -113,6 +111,7 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
       name,
       accept: (view: FleetView) => {
         if (!shared && view.workers.size > 0) throw isCopy(folder);
+        if (worker && view.leftOut.has(worker.id)) throw leftOut(worker.id);
       },
     };
     const service = await FleetService.open(parts);
@@ -136,29 +135,6 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
     await lock.release();
     throw error;
   }
-}
-
-/**
- * The chain of Authorities of the fleet in a folder, proven, oldest first. Reads beside a server that runs.
- * @throws FleetError "not-found" when there is no fleet in it.
- */
-export async function readChain(folder: string, crypto: Crypto): Promise<readonly Uint8Array[]> {
-  const path = join(folder, "log");
-  const isThere = await stat(path).catch(() => undefined);
-  if (!isThere) throw new FleetError("not-found", `there is no fleet in ${folder}`);
-  const log = LmdbEventLog.open(path);
-  try {
-    let folded = emptyFold();
-    for await (const { events } of log.read(0))
-      for (const event of events) if (isAuthority(event)) folded = foldEvent(folded, event, crypto);
-    return folded.chain.map(({ authority }) => authority.bytes);
-  } finally {
-    await log.close();
-  }
-}
-
-function isAuthority({ type }: FleetEvent): boolean {
-  return type === "fleet-created" || type === "authority-issued";
 }
 
 export interface ServeApiOptions extends ApiOptions {
@@ -245,7 +221,8 @@ function lacksSecret(keyFolder: string): FleetError {
   );
 }
 
-function hasShownTokens({ devices }: FleetView): boolean {
+/** Some device has shown a sync token: the secret that sealed it is in use. */
+export function hasShownTokens({ devices }: FleetView): boolean {
   return [...devices.values()].some(({ tokens }) => tokens.shown > 0);
 }
 

@@ -3,7 +3,6 @@
  * ends then; the keys before and after that. Had they changed, as when an Authority takes keys from `keys/next`, the
  * rest of the log is read and the keys once more: so the keys are always those of the log's end.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Disk, nodeDisk } from "../../protocol/adapters/atomic-file.js";
 import { equalBytes, utf8 } from "../../protocol/bytes.js";
@@ -16,13 +15,14 @@ import type { EventLog, LogRecord } from "../ports.js";
 import { sealBackup, type Unlock } from "./backup-cipher.js";
 import { BackupContents, type Progress } from "./backup-contents.js";
 import { writeBackupFile } from "./backup-file.js";
-import { LmdbEventLog } from "./lmdb-event-log.js";
 import { chainHash, draft, sealRecord } from "./record-chain.js";
 import { readSecret, secretNames } from "./secret-folder.js";
 
 export interface CreateOptions {
   /** Of the fleet. */
   readonly folder: string;
+  /** That of the folder; stays open. */
+  readonly log: Pick<EventLog, "read">;
   readonly out: string;
   readonly unlock: Unlock;
   readonly crypto: Crypto;
@@ -39,38 +39,31 @@ const MAX_TRIES = 5;
 
 /**
  * @returns what is in it, judged like any other backup before the file gets its name.
- * @throws FleetError "not-found" when there is no fleet in the folder, "denied" when others can read a key,
- *   "conflict" when keys change all the time, "storage-failed"; BackupRefused when no fleet would start from it.
+ * @throws FleetError "not-found" when the log is empty, "denied" when others can read a key, "conflict" when keys
+ *   change all the time, "storage-failed", and what reading the log throws; BackupRefused when no fleet would start
+ *   from it.
  */
 export async function createBackup(options: CreateOptions): Promise<BackupSummary> {
-  const { folder, out, unlock, crypto, entropy, progress = () => undefined, disk = nodeDisk } = options;
-  const path = join(folder, "log");
-  const isThere = await stat(path).catch(() => undefined);
-  if (!isThere) throw new FleetError("not-found", `there is no fleet in ${folder}`);
-  const log = LmdbEventLog.open(path);
-  try {
-    const header = { cost: COST, salt: entropy(SALT_BYTES) };
-    const lock = { header, key: await unlock(header) };
-    const contents = new BackupContents(crypto, progress);
-    let summary: BackupSummary | undefined;
-    async function* plain(): AsyncIterable<Uint8Array> {
-      for await (const item of itemsOf(folder, log)) {
-        if (item.kind === "record") contents.takeRecord(item.sealed);
-        else contents.takeFile(item.file);
-        yield encodeItem(item);
-      }
-      summary = contents.judge();
+  const { folder, log, out, unlock, crypto, entropy, progress = () => undefined, disk = nodeDisk } = options;
+  const header = { cost: COST, salt: entropy(SALT_BYTES) };
+  const lock = { header, key: await unlock(header) };
+  const contents = new BackupContents(crypto, progress);
+  let summary: BackupSummary | undefined;
+  async function* plain(): AsyncIterable<Uint8Array> {
+    for await (const item of itemsOf(folder, log)) {
+      if (item.kind === "record") contents.takeRecord(item.sealed);
+      else contents.takeFile(item.file);
+      yield encodeItem(item);
     }
-    await writeBackupFile(out, sealBackup(plain(), lock), disk);
-    if (!summary) throw new Error("a backup is judged before its last piece is written");
-    return summary;
-  } finally {
-    await log.close();
+    summary = contents.judge();
   }
+  await writeBackupFile(out, sealBackup(plain(), lock), disk);
+  if (!summary) throw new Error("a backup is judged before its last piece is written");
+  return summary;
 }
 
 /** All that a fleet needs to start elsewhere. `worker.json` is not in it: whoever restores is another worker. */
-async function* itemsOf(folder: string, log: EventLog): AsyncIterable<BackupItem> {
+async function* itemsOf(folder: string, log: CreateOptions["log"]): AsyncIterable<BackupItem> {
   let newest: LogRecord | undefined;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const before = await readFiles(folder);

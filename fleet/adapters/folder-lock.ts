@@ -1,5 +1,5 @@
 /**
- * One server per folder: a lock file that names the process which holds it. It is judged by process number
+ * One writer per folder, a server or a command: a lock file that names the process which holds it. It is judged by process number
  * and start time, so the lock of a process that was killed, or ran before the machine restarted, is taken over.
  */
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -92,6 +92,6 @@ async function contentOf(path: string): Promise<string | undefined> {
 function inUse(folder: string, who: string): FleetError {
   return new FleetError(
     "conflict",
-    `${who} has ${folder} open; stop that server first, or use another folder`,
+    `${who} has ${folder} open; stop that server first (another command ends by itself), or use another folder`,
   );
 }

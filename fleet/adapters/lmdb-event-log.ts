@@ -12,6 +12,14 @@ import { chainHash, conflict, type Draft, draft, openRecord, sealRecord } from "
 /** Events that may wait for the disk at one time, in bytes of JSON; more is refused as "overloaded". */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
+/**
+ * Whoever else opens the files, if only to read, writes down in the region that all openers share which transaction
+ * was the newest a moment before (mdb_env_open2 of lmdb 3.5.6). When another was committed in between, the next one
+ * would begin where that one began, and take its place.
+ */
+const LOST_PLACE =
+  "another program has opened the event log while this server wrote to it; restart the server: nothing is lost";
+
 /** Records that one reader takes before it lets others run. */
 const READ_AT_ONCE = 256;
 
@@ -29,6 +37,8 @@ export class LmdbEventLog implements EventLog {
   /** Position of the newest record by subject. */
   readonly #heads: Database<Position, Subject>;
   readonly #followers = new Followers();
+  /** Of lmdb's transactions, the newest that wrote. */
+  #transaction: number;
   #pending: Pending[] = [];
   #pendingBytes = 0;
   #writing: Promise<void> | undefined;
@@ -65,6 +75,7 @@ export class LmdbEventLog implements EventLog {
     });
     this.#records = this.#root.openDB({ name: "records", encoding: "string", keyEncoding: "uint32" });
     this.#heads = this.#root.openDB({ name: "heads", encoding: "ordered-binary" });
+    this.#transaction = Number((this.#root.getStats() as { readonly lastTxnId: number }).lastTxnId);
     syncFolder(directory); // the files' names last as long as what is in them
     syncFolder(dirname(resolve(directory)));
   }
@@ -129,6 +140,8 @@ export class LmdbEventLog implements EventLog {
 
   /** Inside a write transaction: puts every record whose subject still ends where its decision was made. */
   #decide(batch: readonly Pending[]): (LogRecord | undefined)[] {
+    const transaction = this.#root.getWriteTxnId();
+    if (transaction <= this.#transaction) throw new FleetError("storage-failed", LOST_PLACE);
     let end = this.#end();
     let previous = chainHash(this.#records.get(end));
     return batch.map((append) => {
@@ -137,6 +150,7 @@ export class LmdbEventLog implements EventLog {
       const stored = sealRecord(end, append, previous);
       this.#records.putSync(end, stored);
       this.#heads.putSync(append.subject, end);
+      this.#transaction = transaction;
       previous = chainHash(stored);
       return { position: end, ...recordOf(append), hash: previous };
     });
@@ -160,11 +174,8 @@ export class LmdbEventLog implements EventLog {
   #fail(cause: unknown, unanswered: readonly Pending[]): void {
     // lmdb keeps the errno in a second promise, prints it, and leaves that promise to us.
     (cause as { commitError?: Promise<never> }).commitError?.catch(() => undefined);
-    const error = new FleetError(
-      "storage-failed",
-      "the event log could not be written; check the disk, then restart the server",
-      { cause },
-    );
+    const text = "the event log could not be written; check the disk, then restart the server";
+    const error = cause instanceof FleetError ? cause : new FleetError("storage-failed", text, { cause });
     this.#stopped = error;
     this.#pending = [];
     for (const { reject } of unanswered) reject(error);

@@ -87,8 +87,11 @@ export async function connect(flags: ClientFlags, { process }: CliContext): Prom
   return new FleetClient(new URL(url), token, flags.server === undefined ? start : "check --server");
 }
 
-/** A server that was killed leaves its file behind; whoever has its port now must not get the token. */
-async function runningServer(folder: string): Promise<string | undefined> {
+/**
+ * The API of the server that has the folder of a fleet open, if one serves. A server that was killed leaves its file
+ * behind; whoever has its port now must not get the token.
+ */
+export async function runningServer(folder: string): Promise<string | undefined> {
   const info = await readServerFile(folder);
   return info && info.pid === (await lockHolder(folder)) ? info.url : undefined;
 }

@@ -4,14 +4,16 @@ import { join } from "node:path";
 import { nodeCrypto as crypto } from "../../protocol/adapters/node-crypto.js";
 import { FILE_MODE, removeFile, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
 import { utf8 } from "../../protocol/bytes.js";
+import { loadAuditKey } from "../adapters/audit-key.js";
 import { loadFleetKeys, stagedKeys } from "../adapters/key-folder.js";
-import { LmdbEventLog } from "../adapters/lmdb-event-log.js";
 import { readToken } from "../adapters/token-folder.js";
 import { secretNames } from "../adapters/secret-folder.js";
+import { readTokenSecret } from "../adapters/token-secret.js";
 import { FleetError } from "../errors.js";
 import { fenceWords } from "../fence.js";
 import { keysInUse } from "../fleet-keys.js";
 import { emptyFold, type Folded, foldEvent } from "../fold.js";
+import { hasShownTokens } from "../main.js";
 import {
   fail,
   type Finding,
@@ -23,6 +25,7 @@ import {
   warn,
 } from "../operations/findings.js";
 import { authorityDates } from "../operations/readiness.js";
+import { openLogOf } from "./log-of.js";
 
 /** @param folder - of the fleet. @param now - Unix seconds. */
 export async function checkFolder(folder: string, now: number): Promise<readonly Finding[]> {
@@ -65,45 +68,71 @@ async function checkTokens(folder: string): Promise<Finding> {
   });
 }
 
-/** Reads all of it, every record against the one before: also beside a server that runs. */
+const MEND = "stop the server; daymark recover";
+
+/** Reads all of it, every record against the one before: beside a server, as that hands it out. */
 async function checkLog(folder: string, now: number): Promise<readonly Finding[]> {
-  const path = join(folder, "log");
-  if (!(await stat(path).catch(() => undefined)))
-    return [warn("log", "there is none yet", "daymark server run begins it")];
   let folded: Folded = emptyFold();
-  const log = await attempt("log", "restore a backup: see docs/operations.md", async () => {
-    const opened = LmdbEventLog.open(path);
+  let [records, hasCheckpoint] = [0, false];
+  try {
+    const log = await openLogOf(folder);
     try {
-      let records = 0;
-      for await (const { events, position } of opened.read(0)) {
+      for await (const { events, position } of log.read(0)) {
         records = position;
-        for (const event of events) folded = foldEvent(folded, event, crypto);
+        for (const event of events) {
+          folded = foldEvent(folded, event, crypto);
+          hasCheckpoint ||= event.type === "checkpoint-signed";
+        }
       }
-      return ok("log", `${records} records, each as it was written`);
     } finally {
-      await opened.close();
+      await log.close();
     }
-  });
+  } catch (error) {
+    if (error instanceof FleetError) return unread(error);
+    throw error;
+  }
+  const log = ok("log", `${records} records, each as it was written`);
   const trust = folded.chain.at(-1);
-  if (log.state !== "ok" || !trust) return [log];
+  if (!trust) return [log];
   const { view, timeFloor } = folded;
   return [
     log,
     view.fence
-      ? fail(
-          "fence",
-          `nothing is signed: ${fenceWords(view.fence.proof)}`,
-          "stop the server; daymark recover",
-        )
+      ? fail("fence", `nothing is signed: ${fenceWords(view.fence.proof)}`, MEND)
       : ok("fence", "not raised"),
-    await checkKeys(join(folder, "keys"), folded),
+    await checkKeys(join(folder, "keys"), folded, hasCheckpoint),
     judgeClock(timeFloor, now),
     ...judgeAuthorities(authorityDates(trust, crypto), now),
   ];
 }
 
-function checkKeys(folder: string, { chain }: Folded): Promise<Finding> {
-  return attempt("keys", "put back the folder of the fleet's backup, all of it", async () => {
+/** A log that was not read to its end. */
+function unread({ code, message }: FleetError): readonly Finding[] {
+  switch (code) {
+    case "not-found":
+      return [warn("log", "there is none yet", "daymark server run begins it")];
+    case "conflict":
+      return [warn("log", message, "run daymark doctor again when that is done")];
+    case "fenced":
+      return [
+        warn("log", "a fenced server gives no log", "stop the server; daymark doctor"),
+        fail("fence", message, MEND),
+      ];
+    case "unreachable":
+      return [fail("log", message, "read what the server says; stop it; daymark doctor")];
+    case "denied":
+    case "bad-request":
+      return [warn("log", message, "mend the tokens; daymark doctor")];
+    default:
+      return [fail("log", message, "restore a backup: see docs/operations.md")];
+  }
+}
+
+const RESTORE_KEYS = "put back the folder of the fleet's backup, all of it";
+
+/** Those that an Authority names, and the two that none names: a server does not start without what is in use. */
+function checkKeys(folder: string, { chain, view }: Folded, hasCheckpoint: boolean): Promise<Finding> {
+  return attempt("keys", RESTORE_KEYS, async () => {
     const none = () => {
       throw new Error("no key is made here");
     };
@@ -112,6 +141,17 @@ function checkKeys(folder: string, { chain }: Folded): Promise<Finding> {
     const authorities = chain.map(({ authority }) => authority.value);
     const { version } = authorities.at(-1) ?? { version: 0 };
     keysInUse(authorities, keys, staged);
+    const isShared = view.workers.size > 0; // and so are these
+    const needed = [
+      ...(isShared || hasShownTokens(view) ? ["token.secret"] : []),
+      ...(isShared || hasCheckpoint ? ["audit.pem"] : []),
+    ];
+    const present = new Set(await secretNames(folder));
+    const lost = needed.filter((name) => !present.has(name));
+    if (lost.length > 0)
+      return fail("keys", `${folder} lacks ${lost.join(" and ")}: the server does not start`, RESTORE_KEYS);
+    if (present.has("token.secret")) await readTokenSecret(folder);
+    if (present.has("audit.pem")) await loadAuditKey(folder, crypto, none, true);
     return ok("keys", `those that Authority ${version} names`);
   });
 }

@@ -3,7 +3,7 @@ import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { createInterface } from "node:readline";
 import { BUNDLE_TYPE } from "../api/octets.js";
-import type { ProblemBody } from "../api/problem.js";
+import type { ProblemBody, ProblemCode } from "../api/problem.js";
 import { CliError, EXIT, type ExitCode } from "./exit.js";
 
 /** How long a server may be silent before it counts as unreachable. Event streams may be silent for ever. */
@@ -19,6 +19,17 @@ const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
   409: EXIT.conflict,
   413: EXIT.usage,
 };
+
+/** What the server said no to, in its words. */
+export class ApiRefusal extends CliError {
+  readonly code: ProblemCode;
+  readonly detail: string;
+  constructor(exitCode: ExitCode, { code, detail }: Pick<ProblemBody, "code" | "detail">) {
+    super(exitCode, `${code}: ${detail}`);
+    this.code = code;
+    this.detail = detail;
+  }
+}
 
 export class FleetClient {
   readonly #base: URL;
@@ -40,6 +51,19 @@ export class FleetClient {
   /** A bundle, maybe empty. @throws CliError */
   async getBundle(path: string): Promise<Uint8Array> {
     return new Uint8Array(await bytesOf(await this.#send("GET", path)));
+  }
+
+  /** Bytes as they come. @throws CliError also when the server breaks off, or says nothing for too long. */
+  async *octets(path: string): AsyncGenerator<Uint8Array, void> {
+    const response = await this.#send("GET", path);
+    try {
+      for await (const chunk of response) yield chunk as Uint8Array;
+    } catch (cause) {
+      const text = `${this.#base.origin} broke off in the middle of its answer; ${this.#advice}`;
+      throw new CliError(EXIT.unreachable, text, { cause });
+    } finally {
+      response.destroy();
+    }
   }
 
   /** @throws CliError */
@@ -106,8 +130,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
 function problemOf(status: number, text: string): CliError {
   const exitCode = EXIT_BY_STATUS[status] ?? EXIT.failed;
   try {
-    const { code, detail } = JSON.parse(text) as ProblemBody;
-    return new CliError(exitCode, `${code}: ${detail}`);
+    return new ApiRefusal(exitCode, JSON.parse(text) as ProblemBody);
   } catch {
     return new CliError(
       exitCode,

@@ -1,19 +1,16 @@
 /** Where copies of a log are found: folders of servers and workers, and audit exports. */
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { type FolderLock, lockFolder } from "../adapters/folder-lock.js";
 import { readWorkerId } from "../adapters/worker-file.js";
-import { CHAIN_START, linesOf, readRecordLine } from "../audit/export-lines.js";
+import { exportedRecords } from "../audit/export-records.js";
 import { FleetError } from "../errors.js";
-import type { FleetEvent } from "../events.js";
-import type { LogRecord, Position } from "../ports.js";
 import type { NamedHistory } from "../recovery/histories.js";
 import { CliError, EXIT } from "./exit.js";
 
 export interface Source extends NamedHistory {
-  /** Of the worker whose copy it is, where that is known. */
-  readonly worker?: string;
   close(): Promise<void>;
 }
 
@@ -21,17 +18,28 @@ const DATABASE = "data.mdb";
 
 /**
  * @param path - of a data folder, the fleet's folder in it, its log; or of an audit export.
- * @throws CliError "not found"
+ * @param own - folder of the fleet that whoever asks has locked.
+ * @throws CliError "not found", FleetError "conflict" while a server has the folder open.
  */
-export async function openSource(path: string): Promise<Source> {
+export async function openSource(path: string, own: string): Promise<Source> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) return { name: path, history: exported(path), close: () => Promise.resolve() };
   for (const folder of [path, join(path, "log"), join(path, "fleet", "log")]) {
     if (!(await stat(join(folder, DATABASE)).catch(() => undefined))) continue;
-    const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");
-    const history = LmdbEventLog.open(folder);
-    const worker = await readWorkerId(dirname(folder));
-    return { name: path, history, close: () => history.close(), ...(worker !== undefined && { worker }) };
+    const lock = await lockAround(dirname(folder), own);
+    try {
+      const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");
+      const worker = await readWorkerId(dirname(folder));
+      const history = LmdbEventLog.open(folder);
+      const close = async () => {
+        await history.close();
+        await lock?.release();
+      };
+      return { name: path, history, close, ...(worker !== undefined && { worker }) };
+    } catch (error) {
+      await lock?.release();
+      throw error;
+    }
   }
   throw new CliError(EXIT.notFound, `${path} is no data folder, no log, and no audit export`);
 }
@@ -56,28 +64,27 @@ export function assertAllCopies(
   );
 }
 
-/** The records of an audit export. Whoever signed it is not looked at: each record has to follow the one before. */
-function exported(path: string): NamedHistory["history"] {
-  return {
-    async *read(from: Position): AsyncGenerator<LogRecord, void> {
-      let [last, previous] = [0, CHAIN_START];
-      for await (const { bytes } of linesOf(createReadStream(path))) {
-        const record = readRecordLine(bytes, nodeCrypto);
-        if (!record) continue; // header and checkpoint
-        if (record.position !== last + 1 || record.previous !== previous)
-          throw new FleetError("storage-failed", `${path} is damaged after record ${last}: use another copy`);
-        const { position, subject, hash } = record;
-        [last, previous] = [position, hash];
-        if (position > from) yield { position, subject, hash, events: eventsIn(bytes) };
-      }
-    },
-  };
+/** What such a copy has the log went on without: it would end what was decided since. @throws CliError "conflict" */
+export function assertNoneLeftOut(sources: readonly Source[], leftOut: ReadonlySet<string>): void {
+  const source = sources.find(({ worker }) => worker !== undefined && leftOut.has(worker));
+  if (!source) return;
+  throw new CliError(
+    EXIT.conflict,
+    `${source.name} is the copy of worker ${source.worker}, which was left out when the log was mended before: ` +
+      "mend it from the folder of another worker, and make this one anew from a backup",
+  );
 }
 
-/** In the order of their members as they were written, which the hash is over. */
-function eventsIn(line: Uint8Array): readonly FleetEvent[] {
-  const { record } = JSON.parse(Buffer.from(line).toString("utf8")) as {
-    readonly record: Pick<LogRecord, "events">;
-  };
-  return record.events;
+/** No server runs on a log alone: where there are no keys, and no lock either, nothing has to be locked. */
+async function lockAround(folder: string, own: string): Promise<FolderLock | undefined> {
+  if ((await realpath(folder)) === (await realpath(own))) return undefined;
+  const isThere = (name: string) => stat(join(folder, name)).catch(() => undefined);
+  return (await isThere("keys")) || (await isThere("lock")) ? lockFolder(folder) : undefined;
+}
+
+/** The records of an audit export, as many as there are of it. */
+function exported(path: string): NamedHistory["history"] {
+  const damaged = (after: number) =>
+    new FleetError("storage-failed", `${path} is damaged after record ${after}: use another copy`);
+  return { read: (from) => exportedRecords(createReadStream(path), from, damaged, nodeCrypto) };
 }

@@ -7,7 +7,7 @@ import type { EventLog, Follower, LogRecord } from "../../fleet/ports.js";
 export const event = (text: string): FleetEvent => ({ type: "test", text }) as unknown as FleetEvent;
 
 /** What `event` was given. */
-const textOf = (record: LogRecord): string => (record.events[0] as unknown as { text: string }).text;
+export const textOf = (record: LogRecord): string => (record.events[0] as unknown as { text: string }).text;
 
 export async function everything(log: EventLog, from = 0): Promise<LogRecord[]> {
   const records: LogRecord[] = [];

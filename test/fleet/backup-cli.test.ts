@@ -1,11 +1,11 @@
 /** `daymark backup` as a real process: beside a fleet that works, with a passphrase from outside, and when it fails. */
 import { spawn, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { backupCommands } from "../../fleet/cli/commands/backup.js";
-import type { Fleet } from "../../fleet/main.js";
+import { type Fleet, serveApi } from "../../fleet/main.js";
 import { toHex } from "../../protocol/bytes.js";
 import { openIn, recordsIn, viewOf } from "./backup-rig.js";
 import { inProcess, noun } from "./in-process.js";
@@ -18,14 +18,17 @@ const PASSPHRASE = "eleven grey herons";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let fleet: Fleet;
+let api: Awaited<ReturnType<typeof serveApi>>;
 const path = (name: string) => join(folder.path, name);
 beforeAll(async () => {
   folder = await temporaryFolder();
   fleet = await openIn(path("data/fleet"));
+  api = await serveApi(fleet, { port: 0 });
   await importDevices(fleet.service, 1, 60);
   await writeFile(path("passphrase"), `${PASSPHRASE}\n`, { mode: 0o600 });
 });
 afterAll(async () => {
+  await api.close();
   await fleet.close();
   await folder.remove();
 });
@@ -55,9 +58,11 @@ const save = (out: string) => daymark(["backup", "create", "--data", "data", "--
 
 test("saved beside a service that works, verified by a descriptor, put back: the state at its last record", async () => {
   let [saving, next] = [true, 61];
+  await rename(path("data/fleet/log"), path("hidden")); // where whoever opens it finds none; the service has it open
   const backup = save("live.backup").finally(() => (saving = false));
   while (saving) await importDevices(fleet.service, next, next++);
   const saved = await backup;
+  await rename(path("hidden"), path("data/fleet/log"));
   expect(saved).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("backup verify live.backup") });
   const made = JSON.parse(saved.stdout);
   expect(made).toMatchObject({ fleet: toHex(fleet.service.trust.fleetId), name: "harbour", authority: 1 });

@@ -8,6 +8,7 @@ import { openBackupFile } from "../../fleet/adapters/backup-file.js";
 import { restoreBackup, type TreeDisk } from "../../fleet/adapters/backup-restore.js";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import { encodeHeader } from "../../fleet/backup/header.js";
+import { openLogOf } from "../../fleet/cli/log-of.js";
 import { emptyFold, foldEvent } from "../../fleet/fold.js";
 import { openFleet } from "../../fleet/main.js";
 import type { LogRecord } from "../../fleet/ports.js";
@@ -30,8 +31,15 @@ export async function fleetWith(folder: string, devices: number) {
   return { copyTo: (other: string) => cp(folder, other, { recursive: true }) };
 }
 
-export const create = (folder: string, out: string, disk?: Disk) =>
-  createBackup({ folder, out, unlock, crypto, entropy, ...(disk && { disk }) });
+/** As the command does it; `disk`: what `out` is on. */
+export async function create(folder: string, out: string, disk?: Disk) {
+  const log = await openLogOf(folder);
+  try {
+    return await createBackup({ folder, log, out, unlock, crypto, entropy, ...(disk && { disk }) });
+  } finally {
+    await log.close();
+  }
+}
 
 export const verify = async (file: string) =>
   verifyBackup((await openBackupFile(file, unlock)).read(), crypto);

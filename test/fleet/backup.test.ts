@@ -10,7 +10,7 @@ import { createKeyFiles } from "../../fleet/adapters/key-files.js";
 import { lockFolder } from "../../fleet/adapters/folder-lock.js";
 import { type BackupItem, encodeItem } from "../../fleet/backup/items.js";
 import { BackupRefused } from "../../fleet/backup/refused.js";
-import type { Fleet } from "../../fleet/main.js";
+import { type Fleet, serveApi } from "../../fleet/main.js";
 import { type Disk, nodeDisk } from "../../protocol/adapters/atomic-file.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { concatBytes, toHex } from "../../protocol/bytes.js";
@@ -142,6 +142,7 @@ describe("when keys change", () => {
 
   test("while the log is read, the keys that are saved are those of the end that is saved", async () => {
     const fleet = await openIn(path("fleet"));
+    const api = await serveApi(fleet, { port: 0 });
     const { key, link } = await draftNext(fleet);
     let writes = 0;
     const midway: Disk = {
@@ -157,6 +158,7 @@ describe("when keys change", () => {
     };
     const made = await create(path("fleet"), path("backup"), midway);
     expect(made).toMatchObject({ authority: 2 });
+    await api.close();
     await fleet.close();
     expect(await restoredHoldKey(path("backup"))).toEqual({ hold: toHex(key.bytes), version: 2 });
   });

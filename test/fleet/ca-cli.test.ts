@@ -8,14 +8,14 @@ import { takeItem } from "../../fleet/bundles.js";
 import { runDaymark } from "../../fleet/cli/application.js";
 import { caCommands } from "../../fleet/cli/commands/ca.js";
 import { EXIT } from "../../fleet/cli/exit.js";
-import { type Fleet, openFleet } from "../../fleet/main.js";
+import { type Fleet, openFleet, serveApi } from "../../fleet/main.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import { toHex } from "../../protocol/bytes.js";
 import { entropy, importDevices, temporaryFolder } from "./served-fleet.js";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-const open: Fleet[] = [];
+const open: { close(): Promise<void> }[] = [];
 beforeEach(async () => {
   folder = await temporaryFolder();
 });
@@ -46,7 +46,12 @@ async function done(...args: readonly string[]): Promise<Record<string, unknown>
 async function serve(data: string): Promise<Fleet> {
   const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
   const fleet = await openFleet({ folder: join(data, "fleet"), name: "unused", ...parts });
-  open.push(fleet);
+  const api = await serveApi(fleet, { port: 0 });
+  const close = async () => {
+    await api.close();
+    await fleet.close();
+  };
+  open.push({ close });
   return fleet;
 }
 const install = async (fleet: Fleet, file: string) =>

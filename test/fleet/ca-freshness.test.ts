@@ -5,7 +5,7 @@ import { takeItem } from "../../fleet/bundles.js";
 import { freshnessAfter } from "../../fleet/ceremony-freshness.js";
 import { caCommands } from "../../fleet/cli/commands/ca.js";
 import { readBytes } from "../../fleet/cli/files.js";
-import { type Fleet, openFleet } from "../../fleet/main.js";
+import { type Fleet, openFleet, serveApi } from "../../fleet/main.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import type { FreshnessRules } from "../../protocol/authority.js";
@@ -38,6 +38,7 @@ describe("the tables of the next version", () => {
 describe("daymark ca", () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let fleet: Fleet;
+  let api: Awaited<ReturnType<typeof serveApi>>;
   /** What the founding showed to those who sign it. */
   let founded: Record<string, string>;
   const at = (...path: string[]) => join(folder.path, ...path);
@@ -53,8 +54,10 @@ describe("daymark ca", () => {
     founded = await done("init", "--out", at("new"), ...tables);
     const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
     fleet = await openFleet({ folder: at("new", "online", "fleet"), name: "unused", ...parts });
+    api = await serveApi(fleet, { port: 0 });
   });
   afterAll(async () => {
+    await api.close();
     await fleet.close();
     await folder.remove();
   });

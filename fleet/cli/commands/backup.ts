@@ -8,6 +8,7 @@ import { orNotVerified, printBackup, sayProgress } from "../backup-output.js";
 import { type PassphraseFlags, passphraseFlags, readPassphrase } from "../backup-passphrase.js";
 import { type CliContext, dataFlag, fleetFolder, jsonFlag } from "../connection.js";
 import { fileFlag } from "../flags.js";
+import { openLogOf } from "../log-of.js";
 import { printLine } from "../output.js";
 
 interface Flags extends PassphraseFlags {
@@ -35,8 +36,9 @@ const create = buildCommand<Flags & { readonly out: string }, [], CliContext>({
   docs: {
     brief: "Save the fleet of a data folder into one encrypted file",
     fullDescription: [
-      "Its log, keys and tokens as they are at one moment. The server may run meanwhile. Whoever has the file and the",
-      "passphrase has the fleet: keep them apart, and do not lose either. It is opened by nobody without.",
+      "Its log, keys and tokens as they are at one moment. A server that runs on the folder is asked for its log; where",
+      "none does, none can start meanwhile. Whoever has the file and the passphrase has the fleet: keep them apart, and",
+      "do not lose either. It is opened by nobody without.",
       "",
       "Example: daymark backup create --out harbour.backup --passphrase-file /run/secrets/backup",
     ].join("\n"),
@@ -58,8 +60,13 @@ const create = buildCommand<Flags & { readonly out: string }, [], CliContext>({
     const unlock = unlockWith(await readPassphrase(flags, this));
     const folder = fleetFolder(data, this.process.env);
     const progress = sayProgress(this, "saved");
-    const saved = await orNotVerified(() => createBackup({ folder, out, unlock, crypto, entropy, progress }));
-    printBackup(this, saved, { file: out }, json);
+    const log = await openLogOf(folder);
+    try {
+      const options = { folder, log, out, unlock, crypto, entropy, progress };
+      printBackup(this, await orNotVerified(() => createBackup(options)), { file: out }, json);
+    } finally {
+      await log.close();
+    }
     printLine(
       this.process.stderr,
       `bring it to another machine, and try there: daymark backup verify ${out}`,

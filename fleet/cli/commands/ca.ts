@@ -32,7 +32,7 @@ const exportChain = buildCommand<ExportFlags, [], CliContext>({
     aliases,
   },
   async func({ data, out, json }) {
-    const { readChain } = await import("../../main.js"); // with the database, which other commands do not need
+    const { readChain } = await import("../log-chain.js"); // with what folds a log, which other commands do not need
     const { crypto } = ceremonyNow();
     const bundle = joinBundle(await readChain(fleetFolder(data, this.process.env), crypto));
     await writeFileAtomic(out, bundle, FILE_MODE);

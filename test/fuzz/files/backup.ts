@@ -6,6 +6,7 @@ import { verifyBackup } from "../../../fleet/adapters/backup-contents.js";
 import { createBackup } from "../../../fleet/adapters/backup-create.js";
 import { openBackupFile } from "../../../fleet/adapters/backup-file.js";
 import { encodeHeader } from "../../../fleet/backup/header.js";
+import { openLogOf } from "../../../fleet/cli/log-of.js";
 import { openFleet } from "../../../fleet/main.js";
 import { JumpClock } from "../../../protocol/adapters/jump-clock.js";
 import { nodeDisk } from "../../../protocol/adapters/atomic-file.js";
@@ -30,7 +31,9 @@ export async function backupFiles(folder: string): Promise<readonly StoredFile[]
   const entropy = countedEntropy("backup");
   const fleet = await openFleet({ folder: home, name: "harbour", clock: new JumpClock(), crypto, entropy });
   await fleet.close();
-  const { fleetId } = await createBackup({ folder: home, out: path, unlock, crypto, entropy });
+  const log = await openLogOf(home);
+  const { fleetId } = await createBackup({ folder: home, log, out: path, unlock, crypto, entropy });
+  await log.close();
   const judge = async (plain: AsyncIterable<Uint8Array>) => {
     const found = await verifyBackup(plain, crypto);
     if (toHex(found.fleetId) !== toHex(fleetId)) throw new Unacceptable("a backup of another fleet");
