@@ -245,7 +245,15 @@ export type Fact =
   /** Somebody showed what this log does not know, though only this fleet can have said it: nobody signs from now on. */
   | { readonly type: "fence-raised"; readonly proof: FenceProof }
   /** An operator: the log is whole again, or a new term of everything stands above what was lost. */
-  | { readonly type: "fence-lifted"; readonly how: "refilled" | "new-terms"; readonly reason: string }
+  | {
+      readonly type: "fence-lifted";
+      readonly how: "refilled" | "new-terms";
+      readonly reason: string;
+      /** Why it was raised, where the record that raised it was put aside. */
+      readonly fence?: FenceProof;
+      /** Ids of workers whose copies were left out: they never come back. */
+      readonly without?: readonly string[];
+    }
   /** The first `size` records. `root`: RFC 6962 tree over their hashes; `note`: signed, C2SP tlog-checkpoint. */
   | {
       readonly type: "checkpoint-signed";
@@ -255,6 +263,8 @@ export type Fact =
     }
   /** A worker that keeps a copy of the log began its work; once for each copy. `id`: 16 hex digits. */
   | { readonly type: "worker-joined"; readonly id: string; readonly name: string }
+  /** In the place of a decision that came too late for the log's order. Nobody was told of it, and nothing follows from it. */
+  | { readonly type: "decision-overtaken" }
   | { readonly type: "act-requested"; readonly id: string; readonly act: Act; readonly expiresAt?: number }
   | { readonly type: "act-approved"; readonly id: string; readonly digest: Base64Url };
 

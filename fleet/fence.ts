@@ -11,6 +11,15 @@ export function fencedBy({ fence }: FleetView): FleetError | undefined {
   return fence && fenced(fence.proof);
 }
 
+/** For a worker that was left out when the log was mended: its copy may hold what the log never had. */
+export function leftOut(worker: string): FleetError {
+  return new FleetError(
+    "conflict",
+    `this worker (${worker}) was left out when the log was mended, and must not come back: move its folder away, ` +
+      "and make it anew from a backup of another worker",
+  );
+}
+
 /** Facts that others have signed, and what is about the fence itself. */
 export function mayBeRecordedBehindFence(facts: readonly DecidedFact[]): boolean {
   return facts.every(isAllowedBehindFence);

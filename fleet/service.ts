@@ -1,7 +1,6 @@
 /**
  * The fleet service: one loop of decide → seal → append → apply → tell. Only what is durable in the log
- * is applied or leaves (P4). Everything it knows is a fold over the log, which other services may write to as well:
- * whoever comes second decides again, on what the first has decided.
+ * is applied or leaves (P4). Everything it knows is a fold over the log, which other services may write to as well.
  */
 import type { Trust } from "../protocol/authority.js";
 import { toHex } from "../protocol/bytes.js";
@@ -9,22 +8,21 @@ import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { approvalDigest } from "./act-digest.js";
 import { ALL_ROLES } from "./ceremony.js";
+import { type Decider, Decisions, type Outcome } from "./decisions.js";
 import { type Act, type DecidedFact, type FleetEvent, toBase64Url } from "./events.js";
 import { FleetError } from "./errors.js";
 import { isOnlySigner, type ServiceKeys, signsAlone, type StagedKeys } from "./fleet-keys.js";
-import { fencedBy, mayBeRecordedBehindFence } from "./fence.js";
-import { withoutDeadCertificates } from "./issuers.js";
+import { fencedBy } from "./fence.js";
 import { KnownFleet, type Listener } from "./known-fleet.js";
 import { KeysHeld } from "./keys-held.js";
 import { type Doer, LeftOpen } from "./left-open.js";
 import type { FleetPolicy } from "./policy.js";
 import type { EventLog, Position } from "./ports.js";
-import { type Context, decide, type Decision, type RegistryRequest } from "./registry.js";
-import type { Refusal } from "./refusal.js";
+import type { Context, RegistryRequest } from "./registry.js";
 import { type Renew, RenewedSignatures } from "./renewed-signatures.js";
-import { sealFact, type SealingContext } from "./sealing.js";
-import { FLEET_SUBJECT, subjectOf } from "./subjects.js";
-import { assertFounds, assertKeepsReleases, firstAuthority, nextAuthority } from "./succession.js";
+import type { SealingContext } from "./sealing.js";
+import { FLEET_SUBJECT } from "./subjects.js";
+import { assertFounds, firstAuthority } from "./succession.js";
 import { Turns } from "./turns.js";
 import type { FleetView } from "./view.js";
 
@@ -49,29 +47,13 @@ export interface FleetOptions {
   readonly accept?: (view: FleetView) => void;
 }
 
-export type Outcome = { readonly refusal?: Refusal };
-
-/** What one turn made of a request; "again": another was first, or the rest has to be decided now. */
-type Step = Outcome | "again" | "alone";
-
-/** `isCaughtUp`: the view has had all that was in the log when it was asked. */
-interface Asked {
-  readonly request: RegistryRequest;
-  readonly actor: string;
-  isCaughtUp: boolean;
-}
-
-/** How often a request is decided again because others were first. */
-const MAX_TRIES = 64;
-
 export class FleetService {
   readonly options: FleetOptions;
   readonly #known: KnownFleet;
   readonly #keys: KeysHeld;
   readonly #turns = new Turns();
+  readonly #decisions: Decisions;
   readonly #leftOpen: LeftOpen;
-  /** Records of this service that are on their way into the log. */
-  #appending = 0;
   readonly #signatures = new RenewedSignatures();
   /** Of what goes out, from the log: as the keys of today sign it. */
   readonly renew: Renew = (document) => this.#signatures.renewed(document, this.sealing());
@@ -80,6 +62,7 @@ export class FleetService {
     this.options = options;
     this.#known = known;
     this.#keys = new KeysHeld(options.keys, options.staged);
+    this.#decisions = new Decisions(this.#asDecider());
     this.#leftOpen = new LeftOpen(this.#asDoer());
     known.onEvent(({ type }) => this.#heard(type)); // before all others: they may ask for what is signed
   }
@@ -161,8 +144,7 @@ export class FleetService {
 
   /** Decides a request that was authenticated. Durable, and applied to the view, once it resolves. */
   async request(request: RegistryRequest, actor: string): Promise<Outcome> {
-    const asked = { request, actor, isCaughtUp: false };
-    const outcome = await this.#again(() => this.#decide(asked));
+    const outcome = await this.#decisions.request(request, actor);
     await this.#leftOpen.finish();
     return outcome;
   }
@@ -191,7 +173,7 @@ export class FleetService {
    *   version is in the log.
    */
   async installAuthority(link: Uint8Array, actor: string): Promise<void> {
-    await this.#again(() => this.#turns.take(() => this.#install(link, actor)));
+    await this.#decisions.install(link, actor);
     await this.#leftOpen.finish();
   }
 
@@ -199,14 +181,8 @@ export class FleetService {
    * Appends a fact that needs no decision, such as a certificate for a gateway.
    * @param factFrom - called again when another service was first; undefined: there is nothing to record any more.
    */
-  async record<T extends DecidedFact>(actor: string, factFrom: (view: FleetView) => T): Promise<FleetEvent> {
-    return this.#again(() =>
-      this.#turns.take(async () => {
-        await this.#keys.ready();
-        const events = await this.#append(actor, [factFrom(this.view)]);
-        return events?.[0] ?? "again";
-      }),
-    );
+  record<T extends DecidedFact>(actor: string, factFrom: (view: FleetView) => T): Promise<FleetEvent> {
+    return this.#decisions.record(actor, factFrom);
   }
 
   /** Called for each event, in order, once all of its decision were applied. @returns a call that ends it. */
@@ -232,23 +208,8 @@ export class FleetService {
     });
   }
 
-  async #install(link: Uint8Array, actor: string): Promise<"done" | "again"> {
-    const { chain } = this.#known.folded;
-    const next = nextAuthority(link, chain, this.options.crypto);
-    if (!next) return "done";
-    const use = await this.#keys.choose([...chain, next]);
-    assertKeepsReleases(this.trust.authority.value, next.authority.value, use.keys);
-    const { version, terms } = next.authority.value;
-    const before = this.trust.authority.value.terms;
-    const [newDirectives, newTime] = [terms.directive !== before.directive, terms.time !== before.time];
-    const begun = { type: "authority-issued", version, newDirectives, newTime } as const;
-    const fact = { ...begun, signed: toBase64Url(link) };
-    const install = async () => (await this.#append(actor, [fact])) !== undefined;
-    return (await this.#keys.takeWith(use, install)) ? "done" : "again";
-  }
-
   #heard(type: FleetEvent["type"]): void {
-    this.#leftOpen.heard(type, this.#appending > 0);
+    this.#leftOpen.heard(type, this.#decisions.isAppending);
     if (type === "authority-issued") this.#keys.installed(this.#known.folded.chain);
   }
 
@@ -262,75 +223,23 @@ export class FleetService {
       position: () => this.position,
       isStopped: () => this.stopped !== undefined,
       context: () => this.context(),
-      decide: (request, actor) => this.#decideOnce({ request, actor, isCaughtUp: false }, false),
+      decide: (request, actor) => this.#decisions.once(request, actor),
     };
   }
 
-  /** @throws FleetError "overloaded" when others are first each time. */
-  async #again<T>(step: () => Promise<T | "again">): Promise<T> {
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const result = await step();
-      if (result !== "again") return result;
-    }
-    throw new FleetError("overloaded", "others changed the same each time; try again later");
-  }
-
-  async #decide(asked: Asked): Promise<Outcome | "again"> {
-    const { type } = asked.request;
-    if (type === "sync" || type === "receipt") {
-      const contact = await this.#turns.share(() => this.#decideOnce(asked, true));
-      if (contact !== "alone") return contact;
-    }
-    const step = await this.#turns.take(() => this.#decideOnce(asked, false));
-    return step === "alone" ? "again" : step;
-  }
-
-  /** @param isShared - beside contacts of other devices; "alone" when it is more than a contact. */
-  async #decideOnce(asked: Asked, isShared: boolean): Promise<Step> {
-    await this.#keys.ready();
-    const { decidedAt, position } = this.#known;
-    const { request, actor } = asked;
-    const decision = this.#decisionOn(request);
-    if (!decision.accepted && !asked.isCaughtUp) {
-      await this.caughtUp(); // nobody is refused for what another service had decided when this was asked
-      asked.isCaughtUp = true;
-      if (this.#known.position !== position) return "again";
-    }
-    const facts = decision.accepted ? decision.facts : (decision.noted ?? []);
-    if (facts.length > 0) {
-      if (isShared && subjectOf(facts) === FLEET_SUBJECT) return "alone";
-      if (!(await this.#append(actor, facts))) return "again";
-    }
-    if (!decision.accepted) return { refusal: decision.refusal };
-    // What was decided meanwhile, elsewhere, the answer has to know.
-    const isContact = facts.length > 0 && subjectOf(facts) !== FLEET_SUBJECT;
-    const isOld = isContact && this.#known.decidedAt !== decidedAt;
-    return decision.again || isOld ? "again" : {};
-  }
-
-  #decisionOn(request: RegistryRequest): Decision {
-    const isCertify = request.type === "certify";
-    const view = isCertify ? withoutDeadCertificates(this.view, request.number, this.trust) : this.view;
-    return decide(view, request, this.context());
-  }
-
-  /** @returns undefined when another service was first. */
-  async #append(actor: string, facts: readonly DecidedFact[]): Promise<readonly FleetEvent[] | undefined> {
-    if (this.stopped && !(this.stopped.code === "fenced" && mayBeRecordedBehindFence(facts)))
-      throw this.stopped;
-    const about = { keys: this.#keys.now, trust: this.trust, view: this.view, now: this.now() };
-    const sealing = { ...this.options, ...about };
-    const events = facts.map((fact) => sealFact(fact, actor, sealing));
-    this.#appending += 1;
-    try {
-      await this.#known.append(subjectOf(facts), events);
-      return events;
-    } catch (error) {
-      if (error instanceof FleetError && error.code === "conflict") return undefined;
-      throw error;
-    } finally {
-      this.#appending -= 1;
-    }
+  #asDecider(): Decider {
+    return {
+      options: this.options,
+      known: this.#known,
+      keys: this.#keys,
+      turns: this.#turns,
+      view: () => this.view,
+      trust: () => this.trust,
+      now: () => this.now(),
+      context: () => this.context(),
+      stopped: () => this.stopped,
+      caughtUp: () => this.caughtUp(),
+    };
   }
 }
 

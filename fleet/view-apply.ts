@@ -38,11 +38,14 @@ export function apply(view: FleetView, event: FleetEvent): FleetView {
     case "fence-raised":
       return next.fence ? next : { ...next, fence: event };
     case "fence-lifted": {
-      const { fence: _lifted, ...rest } = next;
+      const { fence: _lifted, ...before } = next;
+      const rest = { ...before, leftOut: new Set([...before.leftOut, ...(event.without ?? [])]) };
       return event.how === "new-terms" ? { ...rest, era: rest.era + 1 } : rest;
     }
     case "checkpoint-signed":
       return { ...next, checkpoint: event };
+    case "decision-overtaken":
+      return next;
     case "worker-joined":
       put(next.workers, event.id, event);
       return next;

@@ -117,6 +117,8 @@ export interface FleetView {
   readonly checkpoint?: EventOf<"checkpoint-signed">;
   /** Who keeps a copy of the log, by id. */
   readonly workers: ReadonlyMap<string, EventOf<"worker-joined">>;
+  /** Of those, and others, the ids that were left out when the log was mended: what they have counts no more. */
+  readonly leftOut: ReadonlySet<string>;
 }
 
 /** The view of an empty log. A new one for each fold: `apply` changes the maps inside. */
@@ -137,6 +139,7 @@ export function emptyView(): FleetView {
     births: 0,
     holders: 0,
     stations: new Map(),
+    leftOut: new Set(),
     owners: new Map(),
     era: 0,
     workers: new Map(),

@@ -12,13 +12,13 @@ import type { Position } from "../ports.js";
 import { endInstead, pause, PAUSE_MS, REQUEST_MS, unreachable } from "./jetstream-answers.js";
 import type { Pair } from "./jetstream-compare.js";
 import type { History } from "./jetstream-history.js";
-import { OtherHistory, type OutgoingMessage, writeMessage } from "./jetstream-message.js";
+import { expectEnd, OtherHistory, type OutgoingMessage, writeMessage } from "./jetstream-message.js";
 import type { Tail } from "./jetstream-tail.js";
 import { conflict, type Draft } from "./record-chain.js";
 
-/** Events that may wait at one time, in bytes of JSON, and appends; more is refused as "overloaded". */
-const MAX_PENDING_BYTES = 64 * 1024 * 1024;
-const MAX_PENDING = 4_096;
+/** Events that may be on their way at one time, in bytes of JSON, and appends; more is refused as "overloaded". */
+const MAX_SENDING_BYTES = 64 * 1024 * 1024;
+const MAX_SENDING = 4_096;
 /** How long an append may take. A cluster that has lost a server chooses a new leader within it. */
 const APPEND_MS = 30_000;
 /** Room for the headers of a message. */
@@ -52,7 +52,9 @@ export class Appends {
   readonly #forked: (error: OtherHistory) => void;
   /** By the id of the message. */
   readonly #pending = new Map<string, Pending>();
-  #pendingBytes = 0;
+  /** Of those that are on their way, answered or not: what nobody waits for any more is still there for a while. */
+  #sending = 0;
+  #sendingBytes = 0;
   readonly #origin = randomBytes(12).toString("hex");
   #sent = 0;
   #idle: (() => void)[] = [];
@@ -76,29 +78,39 @@ export class Appends {
       const size = `one decision has ${accepted.sizeBytes} bytes of events, and nats-server takes ${largest}`;
       throw new FleetError("bad-request", `${size}; raise max_payload there`);
     }
-    if (this.#pending.size >= MAX_PENDING || this.#pendingBytes + accepted.sizeBytes > MAX_PENDING_BYTES) {
+    if (this.#sending >= MAX_SENDING || this.#sendingBytes + accepted.sizeBytes > MAX_SENDING_BYTES) {
       throw new FleetError("overloaded", "too many decisions wait for the log; try again in a moment");
     }
     const id = `${this.#origin}-${++this.#sent}`;
     const message = writeMessage(this.#stream, accepted, expected, this.#history.end, id);
     const answer = new Promise<Position>((resolve, reject) => {
       this.#pending.set(id, { accepted, expected, message, resolve, reject, giveUp: () => undefined });
-      this.#pendingBytes += accepted.sizeBytes;
     });
     const limit = this.#clock.after(APPEND_MS, () => {
       const pending = this.#settle(id);
       pending?.reject(unreachable("the record may or may not come"));
     });
-    void this.#send(tail, id);
+    this.#sending += 1;
+    this.#sendingBytes += accepted.sizeBytes;
+    void this.#send(tail, id).finally(() => {
+      this.#sending -= 1;
+      this.#sendingBytes -= accepted.sizeBytes;
+    });
     return answer.finally(() => limit.cancel());
   }
 
-  /** The tail has brought a record with this id. */
-  taken(id: string, position: Position): void {
+  /** The tail has brought a record with this id. @param isOvertaken - it came too late, and does not count. */
+  taken(id: string, position: Position, isOvertaken: boolean): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
-    pending.taken = position;
-    this.#finish(id, pending);
+    if (!isOvertaken) {
+      pending.taken = position;
+      if (pending.stored === position) this.#settle(id)?.resolve(position);
+    } else if (pending.taken === undefined) {
+      this.#settle(id)?.reject(conflict(pending.accepted.subject));
+    } else {
+      this.#settle(id)?.resolve(pending.taken); // sent twice, let in twice: the first one counts
+    }
   }
 
   /** What was sent may not have arrived, or its answer: it is sent again. */
@@ -122,14 +134,15 @@ export class Appends {
       const pending = this.#pending.get(id);
       if (!pending) return;
       const answer = await this.#answered(pending);
-      if (answer) await this.#judge(tail, id, pending, answer);
+      const isSentAgain = answer && (await this.#judge(tail, id, pending, answer));
       if (!this.#pending.has(id)) return;
+      if (isSentAgain) continue;
       await pause(this.#clock, PAUSE_MS);
     }
   }
 
-  /** The copy has the last word: a server that has just taken the lead may refuse what is right. */
-  async #judge(tail: Tail, id: string, pending: Pending, { position, isRefused }: Answer): Promise<void> {
+  /** @returns whether it is to be sent again at once. The copy has the last word: a server that has just taken the lead may refuse what is right. */
+  async #judge(tail: Tail, id: string, pending: Pending, { position, isRefused }: Answer): Promise<boolean> {
     if (!isRefused) pending.stored = position;
     await tail.reached(position);
     const { subject } = pending.accepted;
@@ -139,9 +152,13 @@ export class Appends {
       // What stands in its way may be the record itself, sent before.
       if (pending.taken !== undefined && pending.taken <= position) pending.stored = pending.taken;
       else if (pending.taken === undefined) this.#settle(id)?.reject(conflict(subject));
+    } else if (isRefused && position > head && tail.has(position)) {
+      expectEnd(pending.message, position); // what stands there was overtaken
+      return true;
     }
     this.#finish(id, pending);
     if (this.#pending.has(id)) tail.lookAgain(); // the answer is not of the stream that the copy follows
+    return false;
   }
 
   /** Once both are known: what the stream says, and what it delivers. */
@@ -180,7 +197,6 @@ export class Appends {
     const pending = this.#pending.get(id);
     if (!pending) return undefined;
     this.#pending.delete(id);
-    this.#pendingBytes -= pending.accepted.sizeBytes;
     if (this.#pending.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
     return pending;
   }

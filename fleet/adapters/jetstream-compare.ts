@@ -8,6 +8,7 @@ import {
   body,
   NO_END,
   OtherHistory,
+  overtaken,
   readMessage,
   type RecordMessage,
   type StoredMessage,
@@ -35,7 +36,7 @@ export async function compare(pair: Pair, isThorough: boolean): Promise<Position
   const { nats, stream, history } = pair;
   const end = history.end.position;
   const found = await findStream(nats, stream);
-  if (!found) throw new OtherHistory(end, "is gone");
+  if (!found) throw new OtherHistory(end, `is gone: there is no ${stream} (--stream names another)`);
   const { last_seq } = found.state;
   try {
     await compareWith(pair, found, isThorough);
@@ -82,9 +83,11 @@ function samples(end: Position): readonly Position[] {
 }
 
 /** A message at a place that the copy has. @throws OtherHistory */
-export async function compareMessage(pair: Pair, { position, draft, knew }: RecordMessage): Promise<void> {
+export async function compareMessage(pair: Pair, message: RecordMessage): Promise<void> {
+  const { position, draft, knew } = message;
   const own = await recordAt(pair.copy, position);
-  if (!own || body(draft) !== bodyOf(own)) {
+  const ownBody = own && bodyOf(own);
+  if (ownBody !== body(draft) && ownBody !== body(overtaken(message).draft)) {
     throw new OtherHistory(position, `has another record at ${position} than this worker's copy`);
   }
   // A hash stands for all that is before it: so one record shows much of the history.

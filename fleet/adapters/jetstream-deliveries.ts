@@ -65,7 +65,8 @@ export async function* deliveries(
       continue;
     }
     const place = placeOf(message);
-    if (place?.delivery !== delivered + 1) return;
+    if (!place) continue; // somebody else's, who has learned of this inbox
+    if (place.delivery !== delivered + 1) return;
     delivered += 1;
     yield { sequence: place.sequence, subject, payload, headers };
   }

@@ -59,6 +59,7 @@ export class OtherHistory extends FleetError {
 
 const ID = "Nats-Msg-Id";
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+const FOLLOWS = "Daymark-Follows";
 const STREAM = "Nats-Expected-Stream";
 const KNEW = "Daymark-Knew";
 
@@ -78,6 +79,7 @@ export function writeMessage(
   set.set(ID, id);
   set.set(STREAM, stream);
   set.set(EXPECTED, `${expected}`);
+  set.set(FOLLOWS, `${expected}`);
   set.set(KNEW, `${knew.position} ${knew.hash}`);
   return {
     subject: natsSubject(stream, accepted.subject),
@@ -86,12 +88,17 @@ export function writeMessage(
   };
 }
 
+/** For the server alone: the last message of the subject is at `end`, and overtaken. */
+export function expectEnd({ headers: set }: OutgoingMessage, end: Position): void {
+  set.set(EXPECTED, `${end}`);
+}
+
 /** @throws OtherHistory when it is none of ours. */
 export function readMessage(stream: string, message: StoredMessage): RecordMessage {
   const { sequence, payload, headers: set } = message;
   const foreign = (cause?: unknown) =>
     new OtherHistory(sequence, `has a message ${sequence} that is no record of this log`, { cause });
-  const [id, expected, knew] = [set?.get(ID), set?.get(EXPECTED), END.exec(set?.get(KNEW) ?? "")];
+  const [id, expected, knew] = [set?.get(ID), set?.get(FOLLOWS), END.exec(set?.get(KNEW) ?? "")];
   if (!id || !NUMBER.test(expected ?? "") || !knew) throw foreign();
   let accepted: Draft;
   let events: readonly FleetEvent[];
@@ -117,6 +124,45 @@ export function readMessage(stream: string, message: StoredMessage): RecordMessa
     knew: { position: Number(knew[1]), hash: knew[2]! },
     id,
   };
+}
+
+/** What a message becomes in every copy. */
+export interface Placed {
+  readonly draft: Draft;
+  readonly events: readonly FleetEvent[];
+  /** It came too late: others were let in before it, and its place is held by a record without effect. */
+  readonly isOvertaken: boolean;
+}
+
+/** Of the records that hold the places of overtaken ones. */
+const OVERTAKEN: Subject = "overtaken";
+/** UTF-16 code units; what a writer of ours is called is far shorter. */
+const MAX_ACTOR = 1_024;
+
+/**
+ * Servers of a cluster before 2.9.21 compare `Nats-Expected-Last-Subject-Sequence` before they agree on an order, so
+ * of writers at the same moment several are let in. Whoever reads the stream decides it: the first one counts. Only
+ * what a worker's copy proves does not depend on what came before.
+ * @param head - where the subject ends before it.
+ */
+export function place(message: RecordMessage, head: Position): Placed {
+  const { draft: own, events, expected } = message;
+  const isOvertaken = expected !== head && !isProvenByCopy(events[0]);
+  return isOvertaken ? overtaken(message) : { draft: own, events, isOvertaken };
+}
+
+export function overtaken({ events }: RecordMessage): Placed {
+  const { at, actor } = (events[0] ?? {}) as { readonly at?: unknown; readonly actor?: unknown };
+  const by = typeof actor === "string" && actor.length <= MAX_ACTOR ? actor : "fleet";
+  const when = typeof at === "number" ? at : 0;
+  const instead: readonly FleetEvent[] = [{ type: "decision-overtaken", at: when, actor: by }];
+  return { draft: draft(OVERTAKEN, instead), events: instead, isOvertaken: true };
+}
+
+function isProvenByCopy(event: FleetEvent | undefined): boolean {
+  const proof =
+    event?.type === "fence-raised" ? (event.proof as { readonly kind?: unknown } | null) : undefined;
+  return proof?.kind === "copy";
 }
 
 /** What stands between the headers; equal for equal records. */

@@ -5,16 +5,16 @@ import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { headers } from "nats";
 import { nodeDisk } from "../../protocol/adapters/atomic-file.js";
-import type { LogRecord, Position } from "../ports.js";
-import type { History } from "../recovery/closed-log.js";
-import { NO_END, OtherHistory, readMessage, type StoredMessage } from "./jetstream-message.js";
+import type { LogRecord, Position, Subject } from "../ports.js";
+import { type History, NO_HASH } from "../recovery/closed-log.js";
+import { NO_END, OtherHistory, place, readMessage, type StoredMessage } from "./jetstream-message.js";
 import { chainHash, sealRecord } from "./record-chain.js";
 
 /** In order; undefined: there is none at this position. */
 export type Messages = AsyncIterable<readonly [Position, StoredMessage | undefined]>;
 
-/** What stands for a message that is no record, or that is missing: no hash of any record. */
-const NO_RECORD = { subject: "-", events: [], hash: "no record" } as const;
+/** What stands for a message that no worker takes, or that is missing, and for all after it. */
+const NO_RECORD = { subject: "-", events: [], hash: NO_HASH } as const;
 
 /** One line of the file: JSON, the payload in base64. */
 interface Line {
@@ -25,10 +25,12 @@ interface Line {
 }
 
 export async function* recordsIn(stream: string, messages: Messages): AsyncGenerator<LogRecord, void> {
-  let before = NO_END.hash;
+  const hashes = [NO_END.hash];
+  const heads = new Map<Subject, Position>();
   for await (const [position, message] of messages) {
-    const record = recordIn(stream, position, message, before);
-    before = record.hash;
+    const record = recordIn(stream, position, message, hashes, heads);
+    hashes.push(record.hash);
+    heads.set(record.subject, position);
     yield record;
   }
 }
@@ -77,11 +79,15 @@ function recordIn(
   stream: string,
   position: Position,
   message: StoredMessage | undefined,
-  before: string,
+  hashes: readonly string[],
+  heads: ReadonlyMap<Subject, Position>,
 ): LogRecord {
-  if (!message) return { ...NO_RECORD, position };
+  const before = hashes.at(-1);
+  if (!message || before === undefined || before === NO_HASH) return { ...NO_RECORD, position };
   try {
-    const { draft, events } = readMessage(stream, message);
+    const read = readMessage(stream, message);
+    if (hashes[read.knew.position] !== read.knew.hash) return { ...NO_RECORD, position };
+    const { draft, events } = place(read, heads.get(read.draft.subject) ?? 0);
     const hash = chainHash(sealRecord(position, draft, before));
     return { position, subject: draft.subject, events, hash };
   } catch (error) {

@@ -3,6 +3,7 @@ import {
   DiscardPolicy,
   nanos,
   type NatsConnection,
+  NatsError,
   RetentionPolicy,
   StorageType,
   type StreamConfig,
@@ -21,6 +22,19 @@ export interface StreamWanted {
   readonly acceptLogLoss: boolean;
 }
 
+/** Who opens a stream. */
+export type Opener =
+  /** Has no record yet, and makes the stream where there is none. */
+  | "newcomer"
+  /** For any other worker a stream that is not there has been lost. */
+  | "worker"
+  /** Makes it, or goes on where it ends; nobody else takes it until `markFilled`. */
+  | "recover";
+
+/** Description of a stream that `daymark recover` fills: it is not whole. */
+const FILLING = "daymark recover fills this stream";
+/** Streams that are looked at when the one that was named is not there. */
+const MAX_OTHERS = 32;
 const STREAM_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** Fewer servers lose their one majority, or their one disk, with one of them. */
 const SAFE_REPLICAS = 3;
@@ -28,8 +42,6 @@ const SAFE_REPLICAS = 3;
 const DUPLICATE_WINDOW_MS = 120_000;
 /** The first nats-server that can sync before it answers (`sync_interval: always`). */
 const FIRST_WITH_SYNC = [2, 10] as const;
-/** Before it a cluster compared where a subject ends before it agreed on an order, not after (nats-server #4320). */
-const FIRST_TO_HOLD_APART = [2, 9, 21] as const;
 
 /** @returns undefined when there is none. @throws NatsError */
 export async function findStream(nats: NatsConnection, stream: string): Promise<StreamInfo | undefined> {
@@ -40,16 +52,41 @@ export async function findStream(nats: NatsConnection, stream: string): Promise<
   });
 }
 
+/** Names of other streams that take the subjects of a log. @returns none where one may not ask. */
+export async function otherStreams(nats: NatsConnection, stream: string): Promise<readonly string[]> {
+  try {
+    const manager = await nats.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
+    const page = await manager.streams.list().next();
+    const logs = page.filter(({ config: { name, subjects } }) => subjects.join() === `${name}.>`);
+    const names = logs.map(({ config }) => config.name).filter((name) => name !== stream);
+    return names.slice(0, MAX_OTHERS);
+  } catch (error) {
+    if (error instanceof NatsError) return [];
+    throw error;
+  }
+}
+
+/** Whether `daymark recover` fills it, or was stopped before it was whole. */
+export function isFilling({ config }: StreamInfo): boolean {
+  return config.description === FILLING;
+}
+
+/** Workers take it again. */
+export async function markFilled(nats: NatsConnection, stream: string): Promise<void> {
+  const manager = await nats.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
+  await manager.streams.update(stream, { description: "" });
+}
+
 /**
- * Makes the stream if there is none and `mayMake`, and judges the one that there is.
+ * Judges the stream; makes it where there is none, but not for a worker that has known one.
  * @throws FleetError "bad-request" naming all weak settings, unless they are accepted, or when the stream cannot be
- *   as it is wanted; "unreachable" when JetStream does not answer.
+ *   as it is wanted; "conflict" for one that is being filled; "unreachable" when JetStream does not answer.
  */
 export async function openStream(
   nats: NatsConnection,
   clock: Clock,
   wanted: StreamWanted,
-  mayMake: boolean,
+  opener: Opener,
 ): Promise<void> {
   const { stream, replicas, acceptLogLoss } = wanted;
   if (!STREAM_NAME.test(stream)) {
@@ -57,7 +94,7 @@ export async function openStream(
   }
   const version = nats.info?.version ?? "";
   const found = await untilAnswered(clock, () => findStream(nats, stream));
-  const config = found?.config ?? (mayMake ? streamSettings(stream, replicas) : undefined);
+  const config = found?.config ?? (opener === "worker" ? undefined : streamSettings(stream, replicas));
   if (!config) return;
   const [own] = config.subjects;
   if (config.subjects.length !== 1 || own !== `${stream}.>`) {
@@ -71,10 +108,18 @@ export async function openStream(
       `the stream ${stream} can lose what it acknowledged: ${weaknesses.join("; ")}. Mend it, or give --accept-log-loss`,
     );
   }
-  if (found) return;
+  if (found && isFilling(found) && opener !== "recover") {
+    throw new FleetError(
+      "conflict",
+      `the stream ${stream} is not whole: daymark recover fills it now, or was stopped; then run daymark recover again`,
+    );
+  }
+  if (found && opener !== "recover") return;
   await untilAnswered(clock, async () => {
     const manager = await nats.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
-    await manager.streams.add(config); // another worker may have made the same: then it is as good
+    if (found) await manager.streams.update(stream, { description: FILLING });
+    else if (opener === "recover") await manager.streams.add({ ...config, description: FILLING });
+    else await manager.streams.add(config); // another worker may have made the same: then it is as good
   });
 }
 
@@ -137,11 +182,6 @@ export function streamWeaknesses(config: StreamConfig, serverVersion: string): r
       !isFrom(FIRST_WITH_SYNC, serverVersion),
       `nats-server ${serverVersion} cannot sync before it answers (sync_interval: always, from ${FIRST_WITH_SYNC.join(".")}): ` +
         "when power goes on all servers, up to two minutes are left only in the workers' copies",
-    ],
-    [
-      config.num_replicas > 1 && !isFrom(FIRST_TO_HOLD_APART, serverVersion),
-      `nats-server ${serverVersion} lets two writers in at one moment when a stream has replicas (mended in ` +
-        `${FIRST_TO_HOLD_APART.join(".")}): two workers fence each other; run one`,
     ],
   ];
   return weak.filter(([holds]) => holds).map(([, words]) => words);

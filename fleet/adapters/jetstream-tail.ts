@@ -14,7 +14,7 @@ import { OtherHistory, readMessage, type RecordMessage } from "./jetstream-messa
 
 export interface TailEvents {
   /** In the copy, and its followers have taken it. */
-  taken(message: RecordMessage): void;
+  taken(message: RecordMessage, isOvertaken: boolean): void;
   /** The consumer, or the connection, is not to be relied on: answers may be lost. */
   interrupted(): void;
   /** For good: OtherHistory, or "storage-failed" of the copy. */
@@ -75,6 +75,11 @@ export class Tail {
   async reached(position: Position): Promise<void> {
     if (this.#taken >= position || this.#hasEnded) return;
     await new Promise<void>((resolve) => this.#waiting.push({ position, resolve }));
+  }
+
+  /** Whether this record is taken. */
+  has(position: Position): boolean {
+    return this.#taken >= position;
   }
 
   /** Looks anew whether the stream is the one that it was. */
@@ -169,15 +174,17 @@ export class Tail {
       await this.#written;
       return compareMessage(this.#pair, message);
     }
-    history.accept(message, await hashAt(this.#pair, message.knew.position));
-    const { draft, events, expected, position } = message;
+    const { position, knew } = message;
+    if (history.hashAt(knew.position) === undefined) await this.#written; // it is read from the copy
+    const hashKnown = await hashAt(this.#pair, knew.position);
+    const { draft, events, expected, isOvertaken } = history.accept(message, hashKnown);
     this.#writingBytes += draft.sizeBytes;
     const stored = copy.append(draft.subject, events, expected);
     this.#written = Promise.all([this.#written, stored]).then(([, own]) => {
       if (own !== position) throw new Error("somebody else writes into the copy of the log");
       this.#writingBytes -= draft.sizeBytes;
       this.#taken = position;
-      this.#events.taken(message);
+      this.#events.taken(message, isOvertaken);
       this.#waiting = this.#waiting.filter((waiting) => {
         if (waiting.position <= position) waiting.resolve();
         return waiting.position > position;

@@ -43,6 +43,9 @@ export interface EventResource {
   readonly freshness?: FreshnessRules;
   /** Version of an Authority. */
   readonly authority?: number;
+  /** Why a fence was raised that stands nowhere else in the log, and the workers left out when it was lifted. */
+  readonly fence?: string;
+  readonly without?: readonly string[];
 }
 
 /** Streams open at one time. */
@@ -197,12 +200,17 @@ function detailOf(event: FleetEvent): Omit<EventResource, "position" | "type" | 
     case "fence-raised":
       return { reason: fenceWords(event.proof) };
     case "fence-lifted":
-      return { reason: event.reason };
+      return {
+        reason: event.reason,
+        ...(event.fence && { fence: fenceWords(event.fence) }),
+        ...(event.without && { without: event.without }),
+      };
     case "worker-joined":
       return { reason: event.name };
     case "owner-known":
     case "beacon-issued":
     case "checkpoint-signed":
+    case "decision-overtaken":
       return {};
   }
 }

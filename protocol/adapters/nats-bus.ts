@@ -8,6 +8,8 @@ import { systemClock } from "./system-clock.js";
 const DRAIN_MS = 5_000;
 /** Of a server that does not say. */
 const DEFAULT_MAX_PAYLOAD = 2 ** 20;
+/** Begins every inbox of the library. */
+const INBOX = "_INBOX.";
 
 export class NatsBus implements Bus {
   readonly #connection: NatsConnection;
@@ -56,7 +58,7 @@ export class NatsBus implements Bus {
       ...(queue !== undefined && { queue }),
       callback: (error, message) => {
         if (error) return; // the status says it too
-        const { reply } = message;
+        const reply = answerable(message.reply);
         const respond = (answer: Uint8Array) => this.#respond(reply ?? "", answer);
         listener({ subject: message.subject, payload: message.data, ...(reply && { respond }) });
       },
@@ -132,6 +134,14 @@ export class NatsBus implements Bus {
     if (this.#isClosed) throw closed();
     if (payload.length > this.#maxPayload) throw tooLarge(payload, this.#maxPayload);
   }
+}
+
+/**
+ * Where an answer may go. No server looks whether whoever asks may publish there: an answer of ours on a subject that
+ * they name would be in our name.
+ */
+function answerable(reply: string | undefined): string | undefined {
+  return reply?.startsWith(INBOX) ? reply : undefined;
 }
 
 function busError(error: unknown, subject: BusSubject): BusError {

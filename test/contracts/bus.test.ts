@@ -1,5 +1,6 @@
 /** What every bus promises to those who talk over it: in one process, and over a real nats-server. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { connect } from "nats";
 import { NatsBus } from "../../protocol/adapters/nats-bus.js";
 import { concatBytes, uint32, utf8 } from "../../protocol/bytes.js";
 import type { Bus } from "../../protocol/bus.js";
@@ -235,6 +236,33 @@ describe("NatsBus", () => {
       code: "closed",
       message: expect.stringContaining("127.0.0.1:1"),
     });
+  });
+
+  test("P1: answers go to inboxes alone, whatever subject the asker names", async () => {
+    const may = 'permissions: { publish: ["asked"], subscribe: ["_INBOX.>"] }';
+    const users = `users: [{ user: gateway, password: x, ${may} }, { user: worker, password: x }]`;
+    const server = await NatsServer.start({
+      config: `no_auth_user: worker\naccounts { FLEET { jetstream: enabled, ${users} } }`,
+    });
+    const worker = await NatsBus.connect({ servers: [server.url], name: "worker" }, () => undefined);
+    const gateway = await connect({ servers: server.url, user: "gateway", pass: "x" });
+    try {
+      const [asked, forged]: [string[], string[]] = [[], []];
+      worker.subscribe("forbidden", ({ payload }) => forged.push(text(payload)));
+      worker.subscribe("asked", ({ payload, respond }) => {
+        asked.push(text(payload));
+        respond?.(utf8("in my name"));
+      });
+      await worker.request("asked", utf8("ready?"), LONG_MS);
+      gateway.publish("asked", utf8("forge"), { reply: "forbidden" });
+      await gateway.flush();
+      const answer = await gateway.request("asked", utf8("honest"), { timeout: LONG_MS });
+      expect([text(answer.data), asked, forged]).toEqual(["in my name", ["ready?", "forge", "honest"], []]);
+    } finally {
+      await gateway.close();
+      await worker.close();
+      await server.remove();
+    }
   });
 
   test("P1: a user without the right to publish is told so, and its operator too", async () => {

@@ -149,6 +149,29 @@ describe("three servers", () => {
       for (const server of all) await server.remove();
     });
 
+  test("many appends where one subject ended, by two workers: one is let in each time, the others are told", async () => {
+    const servers = await startServers();
+    const urls = servers.map(({ url }) => url);
+    const workers = [
+      await startWorker(urls, { replicas: 3 }),
+      await startWorker(urls.toReversed(), { replicas: 3 }),
+    ];
+    const answers: string[] = [];
+    for (let round = 0; round < 20; round++) {
+      const end = workers[0]!.follower.records.findLast(({ subject }) => subject === "fleet")?.position ?? 0;
+      const racing = workers.flatMap(({ log }, w) =>
+        Array.from({ length: 4 }, (_, n) => outcome(log.append("fleet", [event(`${round}/${w}/${n}`)], end))),
+      );
+      answers.push(...(await Promise.all(racing)).toSorted());
+      for (const { log } of workers) await log.caughtUp();
+    }
+    const lost = Array.from({ length: 7 }, () => "conflict");
+    expect(answers).toEqual(Array.from({ length: 20 }, () => [...lost, "ok"]).flat());
+    const [records, others] = await Promise.all(workers.map(({ log }) => everything(log)));
+    expect(others).toEqual(records);
+    expect(records!.filter(({ subject }) => subject === "fleet")).toHaveLength(20);
+  });
+
   test("each killed and started in turn under appends of two workers", async () => {
     const servers = await startServers();
     const urls = servers.map(({ url }) => url);

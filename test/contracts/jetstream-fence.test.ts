@@ -65,6 +65,16 @@ async function whyFenced(): Promise<string> {
   return error.message;
 }
 
+/** Let in by a server that did not look where the subject ended. */
+async function letIn(knew: string): Promise<void> {
+  const set = headers();
+  set.set("Nats-Msg-Id", "a");
+  set.set("Daymark-Follows", "0");
+  set.set("Daymark-Knew", knew);
+  const text = JSON.stringify({ subject: "fleet", events: [event("late")] });
+  await worker.nats.jetstream().publish(`${STREAM}.fleet`, text, { headers: set });
+}
+
 describe("while the worker follows", () => {
   test("a stream that is deleted", async () => {
     await deleteStream(worker.nats);
@@ -95,13 +105,26 @@ describe("while the worker follows", () => {
   });
 
   test("a record whose writer had another history", async () => {
-    const set = headers();
-    set.set("Nats-Msg-Id", "a");
-    set.set("Nats-Expected-Last-Subject-Sequence", "0");
-    set.set("Daymark-Knew", `5 ${"ab".repeat(32)}`);
-    const text = JSON.stringify({ subject: "device/1", events: [event("a")] });
-    await worker.nats.jetstream().publish(`${STREAM}.device.1`, text, { headers: set });
+    await letIn(`5 ${"ab".repeat(32)}`);
     expect(await whyFenced()).toContain("record 6 whose writer had another record 5");
+  });
+});
+
+describe("a record that a server let in too late", () => {
+  test("holds its place, and nothing else; the next append follows the one that counts", async () => {
+    await letIn(`0 ${"0".repeat(64)}`);
+    await worker.follower.taken(6);
+    expect(worker.follower.records.at(-1)).toMatchObject({
+      subject: "overtaken",
+      events: [{ type: "decision-overtaken" }],
+    });
+    await expect(worker.log.append("fleet", [event("wrong")], 6)).rejects.toMatchObject({ code: "conflict" });
+    expect(await worker.log.append("fleet", [event("next")], 5)).toBe(8); // "wrong" too was let in
+    expect(worker.follower.failures).toEqual([]);
+    await worker.close();
+    await worker.open();
+    expect(await everything(worker.log)).toHaveLength(8);
+    expect(await worker.log.append("fleet", [event("more")], 8)).toBe(9);
   });
 });
 
@@ -174,7 +197,7 @@ describe("while the worker was away", () => {
       for (let n = 0; n < 5; n++) {
         const set = headers();
         set.set("Nats-Msg-Id", `${n}`);
-        set.set("Nats-Expected-Last-Subject-Sequence", `${n}`);
+        set.set("Daymark-Follows", `${n}`);
         set.set("Daymark-Knew", `0 ${"0".repeat(64)}`);
         const text = JSON.stringify({ subject: "fleet", events: [event(n === 2 ? "other" : `${n}`)] });
         await nats.jetstream().publish(`${STREAM}.fleet`, text, { headers: set });

@@ -5,9 +5,11 @@ import { describe, expect, test } from "vitest";
 import { History } from "../../fleet/adapters/jetstream-history.js";
 import {
   type End,
+  expectEnd,
   natsSubject,
   NO_END,
   OtherHistory,
+  type OutgoingMessage,
   type RecordMessage,
   readMessage,
   type StoredMessage,
@@ -15,6 +17,7 @@ import {
 } from "../../fleet/adapters/jetstream-message.js";
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import { draft } from "../../fleet/adapters/record-chain.js";
+import type { FleetEvent } from "../../fleet/events.js";
 import { event, everything } from "./event-log-reader.js";
 
 const STREAM = "log";
@@ -73,8 +76,8 @@ test.each<[string, StoredMessage]>([
   ["no headers", stored(4, { headers: undefined })],
   ["empty headers", stored(4, { headers: headers() })],
   ["no id", without("Nats-Msg-Id")],
-  ["no place where its subject ended", without("Nats-Expected-Last-Subject-Sequence")],
-  ["a place that is no number", without("Nats-Expected-Last-Subject-Sequence", "-1")],
+  ["no place where its subject ended", without("Daymark-Follows")],
+  ["a place that is no number", without("Daymark-Follows", "-1")],
   ["no word of what its writer knew", without("Daymark-Knew")],
   ["half a word of it", without("Daymark-Knew", "3 abcd")],
   ["the subject of another record", stored(4, { subject: "log.device.8" })],
@@ -110,7 +113,6 @@ describe("a history", () => {
   test.each<[string, (end: End) => [RecordMessage, string | undefined]]>([
     ["leaves one out", (end) => [message(3, 1, end), end.hash]],
     ["comes again", (end) => [message(1, 0, NO_END), end.hash]],
-    ["follows another record of its subject", (end) => [message(2, 0, end), end.hash]],
     ["is by a writer with another history", (end) => [message(2, 1, KNEW), end.hash]],
     ["is by a writer with a longer history", () => [message(2, 1, KNEW), undefined]],
   ])("does not take a record that %s, and stays as it was", (_, next) => {
@@ -120,6 +122,50 @@ describe("a history", () => {
     expect(() => history.accept(...next(end))).toThrow(OtherHistory);
     expect(history.end).toEqual(end);
     history.accept(message(2, 1, end), end.hash);
+  });
+
+  test("P3: of two that follow the same record the first counts; the place of the other holds nothing", async () => {
+    const [log, history] = [new MemoryEventLog(), new History()];
+    history.accept(message(1, 0, NO_END), NO_END.hash);
+    const { end } = history;
+    const events = [{ ...event("late"), at: 5, actor: "c" }] as const;
+    const late = history.accept({ ...message(2, 0, end), events }, end.hash);
+    const instead = [{ type: "decision-overtaken", at: 5, actor: "c" }];
+    expect(late).toMatchObject({ isOvertaken: true, expected: 0, events: instead });
+    expect([history.headOf("device/7"), history.headOf(late.draft.subject)]).toEqual([1, 2]);
+    await log.append("device/7", [event("a")], 0);
+    await log.append(late.draft.subject, late.events, late.expected);
+    expect(history.end).toEqual({ position: 2, hash: (await everything(log)).at(-1)!.hash });
+    const next = history.accept(message(3, 1, history.end), history.end.hash);
+    expect([next.isOvertaken, history.headOf("device/7")]).toEqual([false, 3]);
+  });
+
+  test.each<[what: string, proof: unknown, isOvertaken: boolean]>([
+    ["a fence that a copy proves counts, whatever came before it", { kind: "copy" }, false],
+    ["a fence that is decided on what is known is as late as any decision", { kind: "token" }, true],
+    ["a fence that is none is late", null, true],
+  ])("P3: %s", (_, proof, isOvertaken) => {
+    const history = new History();
+    history.accept(message(1, 0, NO_END), NO_END.hash);
+    const raised = { type: "fence-raised", proof } as unknown as FleetEvent;
+    const late = { ...message(2, 0, history.end), events: [raised], draft: draft("device/7", [raised]) };
+    expect(history.accept(late, history.end.hash).isOvertaken).toBe(isOvertaken);
+    expect(history.headOf("device/7")).toBe(isOvertaken ? 1 : 2);
+  });
+
+  test("what a late message says of itself is taken as far as it makes sense", () => {
+    const history = new History();
+    history.accept(message(1, 0, NO_END), NO_END.hash);
+    const events = [{ type: "x", at: "late", actor: "y".repeat(2_000) } as unknown as FleetEvent];
+    const { events: instead } = history.accept({ ...message(2, 0, history.end), events }, history.end.hash);
+    expect(instead).toEqual([{ type: "decision-overtaken", at: 0, actor: "fleet" }]);
+  });
+
+  test("what the server is told to expect is no word for readers", () => {
+    const message = stored(4);
+    expectEnd(message as OutgoingMessage, 3);
+    expect(readMessage(STREAM, message).expected).toBe(2);
+    expect(message.headers?.get("Nats-Expected-Last-Subject-Sequence")).toBe("3");
   });
 
   test("keeps the newest hashes only", () => {

@@ -99,13 +99,18 @@ test("a record of almost 1 MiB, and a long history of large ones, reach every co
 test("P11: refuses what would wait beyond 4,096 appends, and what nobody answers is unreachable in the end", async () => {
   const [first, second] = workers as [LogWorker, LogWorker];
   server.pause();
-  const all = Array.from({ length: 4_100 }, (_, n) =>
-    outcome(first.log.append(`device/${n}`, [event("a")], 0)),
-  );
+  const appends = (count: number) =>
+    Array.from({ length: count }, (_, n) => outcome(first.log.append(`device/${n}`, [event("a")], 0)));
+  const all = appends(4_100);
   expect(await Promise.all(all.slice(4_096))).toEqual(Array<string>(4).fill("overloaded"));
   clock.advance(60_000);
   expect(new Set(await Promise.all(all.slice(0, 4_096)))).toEqual(new Set(["unreachable"]));
+  const more = appends(4_096); // these wait for a server to follow
+  clock.advance(60_000);
+  expect(new Set(await Promise.all(more))).toEqual(new Set(["unreachable"]));
+  expect(await Promise.all(appends(1)), "nobody waits for them, and they are there").toEqual(["overloaded"]);
   server.resume();
+  await first.log.caughtUp();
   await first.log.append("fleet", [event("b")], 0);
   await second.log.caughtUp();
   const records = await everything(first.log);

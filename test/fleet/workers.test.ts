@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
-import { openDocument } from "../../protocol/authority.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { decodeFrame } from "../../protocol/frame.js";
 import { ErrorReply } from "../../protocol/notice.js";
@@ -11,14 +10,13 @@ import { SyncReply } from "../../protocol/sync.js";
 import { Lease } from "../../protocol/lease.js";
 import { reopenEnvelope } from "../../protocol/envelope.js";
 import { openBirth } from "../../fleet/edge.js";
-import { FleetError } from "../../fleet/errors.js";
 import { type DecidedFact, type FleetEvent, toBase64Url } from "../../fleet/events.js";
 import { emptyFold, foldEvent } from "../../fleet/fold.js";
 import type { FleetView } from "../../fleet/view.js";
 import { FOUNDED, freshKey, known, must, SmallDevice, SmallFleet } from "./fixtures.js";
 import { type Draw, LaggingLog } from "./lagging-log.js";
 import { certify, codeOf, fleetOf, sync } from "./registry-rig.js";
-import { alone, MemoryStagedKeys, nextLink } from "./rotation.js";
+import { always, at, eventsOf } from "./several-services.js";
 
 /** Two services of one fleet on one log. */
 interface Pair {
@@ -35,21 +33,6 @@ async function pair(draw: Draw): Promise<Pair> {
   const second = new LaggingLog(shared, draw);
   const b = await SmallFleet.open({ log: second });
   return { shared, a, b, logs: [first, second] };
-}
-
-const always: Draw = () => true;
-
-/** The same device, which reaches the other service. */
-function at(fleet: SmallFleet, device: SmallDevice): SmallDevice {
-  const there = new SmallDevice(fleet, device.number, device.idevid, device.papers);
-  there.ldevid = device.ldevid;
-  return there;
-}
-
-async function eventsOf(log: MemoryEventLog): Promise<readonly FleetEvent[]> {
-  const events: FleetEvent[] = [];
-  for await (const record of log.read(0)) events.push(...record.events);
-  return events;
 }
 
 async function rebuilt(log: MemoryEventLog): Promise<FleetView> {
@@ -186,43 +169,6 @@ describe("what came late", () => {
     const asked = at(b, camera).send(at(b, camera).syncRequest());
     heard.b = true;
     expect(decodeFrame(ErrorReply, must((await asked)[0])).code).toBe("fleet-unreachable");
-  });
-});
-
-describe("a new Authority, installed at one", () => {
-  const rotated = async (waitingAtB: boolean) => {
-    const shared = new MemoryEventLog();
-    const [first, second] = [new MemoryStagedKeys(), new MemoryStagedKeys()];
-    const a = await SmallFleet.open({ log: new LaggingLog(shared, always), staged: first });
-    const b = await SmallFleet.open({ log: new LaggingLog(shared, always), staged: second });
-    const camera = await a.member("SN-1");
-    const lease = freshKey();
-    first.waiting = { lease };
-    if (waitingAtB) second.waiting = { lease };
-    await a.service.installAuthority(nextLink(a, { roles: { lease: alone(lease.publicKey) } }), "operator");
-    const waiting = { give: () => (second.waiting = { lease }) };
-    return { b, there: at(b, camera), waiting };
-  };
-
-  test("the other signs with the keys that it names", async () => {
-    const { b, there } = await rotated(true);
-    const [reply] = await there.send(there.syncRequest());
-    const { lease } = decodeFrame(SyncReply, must(reply));
-    expect(b.service.trust.authority.value.version).toBe(2);
-    expect(openDocument(Lease, must(lease), b.service.trust, nodeCrypto).value.subject).toBe(there.number);
-  });
-
-  test("where the other lacks a key that it names, it signs nothing more, and says which", async () => {
-    const { b, there, waiting } = await rotated(false);
-    await expect(there.send(there.syncRequest())).rejects.toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("lease") as string,
-    });
-    await expect(b.act("hold", [there.number], "restrict")).rejects.toMatchObject({ code: "conflict" });
-    expect(() => b.service.keys).toThrow(FleetError); // no signed time, no gateway certificate either
-    waiting.give();
-    const [reply] = await there.send(there.syncRequest());
-    decodeFrame(SyncReply, must(reply)); // the key was laid there, and no restart was needed
   });
 });
 
