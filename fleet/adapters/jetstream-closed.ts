@@ -2,15 +2,30 @@
  * The stream of a log while no worker has it open, as who mends it needs it: read like a copy, gone on with where it
  * ends, and made anew. Whatever was done before it was stopped counts when it is done again.
  */
-import type { NatsConnection } from "nats";
+import { type NatsConnection, NatsError, type PubAck } from "nats";
 import type { Clock } from "../../protocol/clock.js";
+import { FleetError } from "../errors.js";
 import type { FleetEvent } from "../events.js";
 import type { LogRecord, Position, Subject } from "../ports.js";
-import type { ClosedLog } from "../recovery/closed-log.js";
-import { isMessageMissing, REQUEST_MS, untilAnswered } from "./jetstream-answers.js";
-import { type End, NO_END, type StoredMessage, writeMessage } from "./jetstream-message.js";
+import { type ClosedLog, NO_HASH, recordAt } from "../recovery/closed-log.js";
+import { endInstead, isMessageMissing, REQUEST_MS, untilAnswered } from "./jetstream-answers.js";
+import {
+  type End,
+  expectEnd,
+  NO_END,
+  type OutgoingMessage,
+  type StoredMessage,
+  writeMessage,
+} from "./jetstream-message.js";
 import { type Messages, recordsIn, saveMessages } from "./jetstream-saved.js";
-import { findStream, openStream, type StreamWanted } from "./jetstream-stream.js";
+import {
+  findStream,
+  isFilling,
+  markFilled,
+  openStream,
+  otherStreams,
+  type StreamWanted,
+} from "./jetstream-stream.js";
 import { chainHash, draft, sealRecord } from "./record-chain.js";
 
 /** Messages that are asked for together. */
@@ -19,6 +34,14 @@ const READ_AT_ONCE = 64;
 export interface ClosedStreamOptions extends StreamWanted {
   readonly nats: NatsConnection;
   readonly clock: Clock;
+}
+
+/** A log in another stream. */
+export interface LogBeside {
+  /** Of the stream. */
+  readonly name: string;
+  /** Hash of the first record, which no two fleets have in common. */
+  readonly first: string;
 }
 
 export class ClosedStream implements ClosedLog {
@@ -48,10 +71,36 @@ export class ClosedStream implements ClosedLog {
     return appended;
   }
 
-  /** Makes the stream if it is gone. @throws FleetError as `openStream`. */
+  /** Makes the stream if it is gone; no worker takes it until `finish`. @throws FleetError as `openStream`. */
   async make(): Promise<void> {
     const { nats, clock } = this.#options;
-    await openStream(nats, clock, this.#options, true);
+    await openStream(nats, clock, this.#options, "recover");
+  }
+
+  /** What `make` began was stopped since. */
+  async isHalf(): Promise<boolean> {
+    const { nats, clock, stream } = this.#options;
+    const found = await untilAnswered(clock, () => findStream(nats, stream));
+    return found !== undefined && isFilling(found);
+  }
+
+  /** It is whole: workers take it again. */
+  async finish(): Promise<void> {
+    const { nats, clock, stream } = this.#options;
+    await untilAnswered(clock, () => markFilled(nats, stream));
+  }
+
+  /** Logs in other streams of these servers. @returns undefined when the stream itself is there. */
+  async beside(): Promise<readonly LogBeside[] | undefined> {
+    const { nats, clock, stream } = this.#options;
+    if (await untilAnswered(clock, () => findStream(nats, stream))) return undefined;
+    const names = await otherStreams(nats, stream);
+    const logs = names.map(async (name) => {
+      const other = new ClosedStream({ ...this.#options, stream: name });
+      const first = (await recordAt(other, 1))?.hash ?? NO_HASH;
+      return first === NO_HASH ? [] : [{ name, first }];
+    });
+    return (await Promise.all(logs)).flat();
   }
 
   /** Every message into a file that is there whole or not at all; synced once resolved. */
@@ -71,18 +120,36 @@ export class ClosedStream implements ClosedLog {
   }
 
   async #append(subject: Subject, events: readonly FleetEvent[], expected: Position): Promise<Position> {
-    const { nats, clock, stream } = this.#options;
+    const { clock, stream } = this.#options;
     if (!this.#end) for await (const record of this.read(0)) void record;
     const end = this.#end ?? NO_END;
     const accepted = draft(subject, events);
     const hash = chainHash(sealRecord(end.position + 1, accepted, end.hash));
     // The same id each time that this record is sent, by whichever run: the stream knows it again.
-    const { payload, headers, ...to } = writeMessage(stream, accepted, expected, end, `recover-${hash}`);
-    const { seq } = await untilAnswered(clock, () =>
-      nats.jetstream().publish(to.subject, payload, { headers, timeout: REQUEST_MS }),
-    );
+    const message = writeMessage(stream, accepted, expected, end, `recover-${hash}`);
+    const { seq } = await untilAnswered(clock, () => this.#publish(message, end.position));
+    if (seq !== end.position + 1)
+      throw new FleetError(
+        "conflict",
+        `somebody writes into ${stream} meanwhile: stop every worker, and run daymark recover again`,
+      );
     this.#end = { position: seq, hash };
     return seq;
+  }
+
+  /** @param end - of what was read: whatever the server has of the subject up to there counts for nothing more than we say. */
+  async #publish(message: OutgoingMessage, end: Position): Promise<PubAck> {
+    const { nats } = this.#options;
+    const { subject, payload, headers } = message;
+    const publish = () => nats.jetstream().publish(subject, payload, { headers, timeout: REQUEST_MS });
+    try {
+      return await publish();
+    } catch (error) {
+      const instead = error instanceof NatsError ? endInstead(error) : undefined;
+      if (instead === undefined || instead > end) throw error;
+      expectEnd(message, instead); // it was overtaken, or is kept under another subject
+      return publish();
+    }
   }
 
   async *#messages(): Messages {

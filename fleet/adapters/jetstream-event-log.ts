@@ -8,10 +8,11 @@ import type { NatsConnection } from "nats";
 import type { Clock } from "../../protocol/clock.js";
 import { FleetError } from "../errors.js";
 import type { FleetEvent } from "../events.js";
+import { leftOut } from "../fence.js";
 import type { EventLog, Follower, LogRecord, Position, Subject } from "../ports.js";
 import { unreachable, untilAnswered, within } from "./jetstream-answers.js";
 import { Appends } from "./jetstream-appends.js";
-import { raiseFence } from "./jetstream-fence.js";
+import { raiseFence, type Telling } from "./jetstream-fence.js";
 import { History } from "./jetstream-history.js";
 import { OtherHistory } from "./jetstream-message.js";
 import { findStream, openStream, type StreamWanted } from "./jetstream-stream.js";
@@ -44,21 +45,21 @@ export class JetStreamEventLog implements EventLog {
   /** Of those, what was not asked for. */
   #failed: FleetError | undefined;
   /** Others are being told. */
-  #telling: Promise<unknown> = Promise.resolve();
+  #telling: Promise<Telling | undefined> = Promise.resolve(undefined);
   #closed: Promise<void> | undefined;
 
   /**
    * Compares the stream with the copy, and brings the copy up to the stream's end. A log that is fenced opens all
    * the same: what the copy has can be read, and followers are told.
    * @throws FleetError "bad-request" for a stream that will not do, "unreachable" when JetStream does not answer,
-   *   "storage-failed" of the copy. The copy is not closed then.
+   *   "storage-failed" of the copy, "conflict" for a worker that was left out when the stream was mended, and while
+   *   it is mended. The copy is not closed then.
    */
   static async open(options: JetStreamLogOptions): Promise<JetStreamEventLog> {
     const { nats, clock, copy } = options;
     const history = new History();
     for await (const record of copy.read(0)) history.grow(record);
-    // Only a worker that has nothing may make the stream: for any other it has been lost.
-    await openStream(nats, clock, options, history.end.position === 0);
+    await openStream(nats, clock, options, history.end.position === 0 ? "newcomer" : "worker");
     const log = new JetStreamEventLog(options, history);
     await log.#begun();
     return log;
@@ -74,7 +75,7 @@ export class JetStreamEventLog implements EventLog {
       this.#fail(error);
     });
     this.#tail = new Tail(pair, clock, {
-      taken: ({ id, position }) => this.#appends.taken(id, position),
+      taken: ({ id, position }, isOvertaken) => this.#appends.taken(id, position, isOvertaken),
       interrupted: () => this.#appends.interrupted(),
       failed: (error) => this.#fail(error),
     });
@@ -132,8 +133,10 @@ export class JetStreamEventLog implements EventLog {
     const { clock } = this.#options;
     const isFollowing = await within(clock, CATCH_UP_MS, this.#tail.following());
     if (isFollowing) await this.#tail.caughtUp();
-    await this.#telling;
+    const { worker } = this.#options;
+    const isOut = (await this.#telling) === "left out";
     const failed = isFollowing ? this.#stopped : unreachable("the stream cannot be read");
+    if (isOut) throw leftOut(worker);
     if (!failed || failed instanceof OtherHistory) return;
     await this.#tail.end();
     throw failed;

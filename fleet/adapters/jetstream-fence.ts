@@ -6,17 +6,28 @@ import type { FleetEvent } from "../events.js";
 import type { Position } from "../ports.js";
 import { FLEET_SUBJECT } from "../subjects.js";
 import { isMessageMissing, isStreamMissing, pause, PAUSE_MS, REQUEST_MS } from "./jetstream-answers.js";
+import { isLeftOut } from "./jetstream-left-out.js";
 import { NO_END, natsSubject, OtherHistory, readMessage, writeMessage } from "./jetstream-message.js";
 import { draft } from "./record-chain.js";
 
+/** What became of it. */
+export type Telling =
+  | "told"
+  /** Nobody can write. */
+  | "not told"
+  /** Whoever mended the stream left this worker's copy out: it has nothing to say. */
+  | "left out";
+
 /** How often it is tried, while others write or nobody answers. */
 const ATTEMPTS = 10;
+/** Of those, after which one that cannot find out whether it was left out speaks all the same: silence is the greater harm. */
+const ATTEMPTS_TO_ASK = 4;
 
 /**
- * Puts a `fence-raised` record at the end of the stream, unless this worker's already is the newest decision there.
+ * Puts a `fence-raised` record at the end of the stream, unless this worker's already is the newest decision there,
+ * or one says that this worker was left out.
  * It names no history of its own, so that readers whose history is the stream's take it.
  * @param position - where the copy of worker `worker` ends: who mends the stream needs one that goes as far.
- * @returns whether it stands there; where it cannot, nobody can write.
  */
 export async function raiseFence(
   nats: NatsConnection,
@@ -24,7 +35,7 @@ export async function raiseFence(
   clock: Clock,
   worker: string,
   position: Position,
-): Promise<boolean> {
+): Promise<Telling> {
   const proof = { kind: "copy", worker, position } as const;
   const event: FleetEvent = {
     type: "fence-raised",
@@ -35,19 +46,21 @@ export async function raiseFence(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     try {
       const newest = await newestDecision(nats, stream);
-      if (newest && isBy(worker, newest.event)) return true;
+      if (newest && isBy(worker, newest.event)) return "told";
+      const mayAsk = newest !== undefined && attempt <= ATTEMPTS_TO_ASK;
+      if (mayAsk && (await isLeftOut(nats, stream, clock, worker, newest.position))) return "left out";
       const accepted = draft(FLEET_SUBJECT, [event]);
       const message = writeMessage(stream, accepted, newest?.position ?? 0, NO_END, randomUUID());
       const { subject, payload, headers } = message;
       await nats.jetstream().publish(subject, payload, { headers, timeout: REQUEST_MS });
-      return true;
+      return "told";
     } catch (error) {
       if (!(error instanceof NatsError)) throw error;
-      if (nats.isClosed() || isStreamMissing(error)) return false;
+      if (nats.isClosed() || isStreamMissing(error)) return "not told";
       await pause(clock, PAUSE_MS);
     }
   }
-  return false;
+  return "not told";
 }
 
 function isBy(worker: string, event: FleetEvent | undefined): boolean {

@@ -2,13 +2,13 @@
 import type { Verdict } from "../audit/verify.js";
 import type { FindingKind } from "../audit/finding.js";
 import type { EventResource } from "../api/events.js";
-import { timestamp } from "../api/json.js";
+import { optionalTimestamp, timestamp } from "../api/json.js";
 import { freshnessText } from "./freshness.js";
 import { NOTHING } from "./output.js";
 
 /** Whom or what an event is about, without its type and actor. */
 export function aboutEvent({ type, number, level, reason, act, ...event }: EventResource): string {
-  const { devices, count, match, advisory, authority, owner, freshness } = event;
+  const { devices, count, match, advisory, authority, owner, freshness, fence, without } = event;
   const about = [
     number !== undefined && `${type === "holder-certified" ? "holder" : "device"} ${number}`,
     authority !== undefined && `version ${authority}`,
@@ -20,9 +20,16 @@ export function aboutEvent({ type, number, level, reason, act, ...event }: Event
     freshness && `freshness ${freshnessText(freshness)}`,
     devices !== undefined && `${devices} devices`,
     act !== undefined && `request ${act}`,
+    fence,
+    without && `without ${without.join(", ")}`,
     reason !== undefined && `(${reason})`,
   ];
   return about.filter((part) => part !== false && part !== undefined).join("  ");
+}
+
+/** For programs: times as everywhere, RFC 3339. */
+export function verdictJson({ firstAt, lastAt, ...verdict }: Verdict) {
+  return { ...verdict, ...optionalTimestamp("firstAt", firstAt), ...optionalTimestamp("lastAt", lastAt) };
 }
 
 export function verdictRecord({ records, checkpoints, root, firstAt, lastAt }: Verdict) {

@@ -1,14 +1,32 @@
 /** The log of a data folder, mended while no server has it open: in its place, or by another that takes its place. */
-import { link, mkdir, rename, rm } from "node:fs/promises";
+import { link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeDisk } from "../../protocol/adapters/atomic-file.js";
+import { MemoryEventLog } from "../adapters/memory-event-log.js";
 import type { ClosedLog } from "../recovery/closed-log.js";
+import { CliError, EXIT } from "./exit.js";
 
 const DATABASE = "data.mdb";
 /** Of LMDB; made anew when it is missing. */
 const READERS = "lock.mdb";
 
-/** @param mend - called with the log that is there. */
+/** @throws CliError "not found" for a folder that holds neither a log nor the keys of one that was lost. */
+export async function assertFleet(folder: string): Promise<void> {
+  if ((await isThere(join(folder, "log", DATABASE))) || (await isThere(join(folder, "keys")))) return;
+  throw new CliError(
+    EXIT.notFound,
+    `there is no fleet in ${folder}: name its data folder with --data; if that is lost, restore a backup first ` +
+      "(daymark backup restore)",
+  );
+}
+
+/** Makes nothing. @param look - called with the log that is there, or with an empty one. */
+export async function lookAtLog<T>(folder: string, look: (log: ClosedLog) => Promise<T>): Promise<T> {
+  const isLost = !(await isThere(join(folder, "log", DATABASE)));
+  return isLost ? look(new MemoryEventLog()) : mendLog(folder, look);
+}
+
+/** @param mend - called with the log that is there; where there is none, with a new one. */
 export async function mendLog<T>(folder: string, mend: (log: ClosedLog) => Promise<T>): Promise<T> {
   const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");
   const log = LmdbEventLog.open(join(folder, "log"));
@@ -47,4 +65,11 @@ export async function replaceLog(
   await rm(join(place, READERS), { force: true });
   await nodeDisk.syncFolder(place);
   await rm(fresh, { recursive: true, force: true });
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }

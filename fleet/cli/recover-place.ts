@@ -4,32 +4,44 @@ import { join } from "node:path";
 import { nodeDisk } from "../../protocol/adapters/atomic-file.js";
 import { connectNats, type NatsOptions } from "../../protocol/adapters/nats-connection.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
-import { ClosedStream } from "../adapters/jetstream-closed.js";
+import { ClosedStream, type LogBeside } from "../adapters/jetstream-closed.js";
 import { savedRecords } from "../adapters/jetstream-saved.js";
 import type { StreamWanted } from "../adapters/jetstream-stream.js";
-import type { ClosedLog, History } from "../recovery/closed-log.js";
+import type { ClosedLog } from "../recovery/closed-log.js";
+import type { Left } from "../recovery/find-out.js";
 import { notLetIn } from "./nats-options.js";
-import { mendLog, replaceLog } from "./recover-log.js";
+import { lookAtLog, mendLog, replaceLog } from "./recover-log.js";
+
+/** A stream that is not there. */
+export interface Gone {
+  /** Its name. */
+  readonly stream: string;
+  /** Logs in other streams of these servers. */
+  readonly beside: readonly LogBeside[];
+}
 
 export interface Place {
+  /** Undefined: it is not gone, or nobody could say that it was another. */
+  gone(): Promise<Gone | undefined>;
   look<T>(use: (log: ClosedLog) => Promise<T>): Promise<T>;
   /** @param aside - keeps the log as it is, which then begins from nothing; undefined: it goes on where it ends. */
   mend(use: (log: ClosedLog) => Promise<void>, aside: string | undefined): Promise<void>;
   /** @param from - where the log parts from its copy. @returns a path that nothing has. */
   asideFor(from: number, to: number): Promise<string>;
-  /** What runs that were stopped since have put aside. */
-  asides(): Promise<readonly History[]>;
-  /** Those runs are at their end: what they put aside is only kept from now on. */
+  /** By runs that were stopped since. */
+  left(): Promise<Left>;
+  /** Those runs are at their end: what they put aside is only kept from now on, and workers take the log. */
   settle(): Promise<void>;
   close(): Promise<void>;
 }
 
 export function inFolder(folder: string): Place {
   return {
-    look: (use) => mendLog(folder, use),
+    gone: () => Promise.resolve(undefined),
+    look: (use) => lookAtLog(folder, use),
     mend: (use, aside) => (aside === undefined ? mendLog(folder, use) : replaceLog(folder, aside, use)),
     asideFor: (from, to) => Promise.resolve(join(folder, `log.before-${from}-${to}`)),
-    asides: () => Promise.resolve([]), // one rename does all
+    left: () => Promise.resolve({ asides: [], isMarked: false }), // one rename does all
     settle: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
@@ -52,8 +64,13 @@ export async function onStream(
     for (const file of await unsettled())
       await rename(join(folder, file), join(folder, file.slice(0, -UNSETTLED.length)));
     await nodeDisk.syncFolder(folder);
+    await stream.finish(); // last: from here on workers may go on
   };
   return {
+    async gone() {
+      const beside = await stream.beside();
+      return beside && { stream: name, beside };
+    },
     look: (use) => use(stream),
     async mend(use, aside) {
       if (aside !== undefined) {
@@ -71,7 +88,10 @@ export async function onStream(
         if (!files.includes(file) && !files.includes(`${file}${UNSETTLED}`)) return join(folder, file);
       }
     },
-    asides: async () => (await unsettled()).map((file) => savedRecords(name, join(folder, file))),
+    async left() {
+      const asides = (await unsettled()).map((file) => savedRecords(name, join(folder, file)));
+      return { asides, isMarked: await stream.isHalf() };
+    },
     settle,
     close: () => connection.close(),
   };

@@ -2,14 +2,25 @@
 import { fenceWords } from "../fence.js";
 import type { Found, Plan } from "../recovery/plan.js";
 import { TERM_KINDS } from "../ceremony-next.js";
+import { CliError, EXIT } from "./exit.js";
 import { NOTHING } from "./output.js";
+import type { Gone } from "./recover-place.js";
 
-/** Names and values, one a line. @param aside - where what the log has of its own is kept. */
-export function planLines(found: Found, plan: Plan, aside: string): Readonly<Record<string, string>> {
+/**
+ * Names and values, one a line.
+ * @param aside - where what the log has of its own is kept.
+ * @param gone - of a log whose stream is not there.
+ */
+export function planLines(
+  found: Found,
+  plan: Plan,
+  aside: string,
+  gone: Gone | undefined,
+): Readonly<Record<string, string>> {
   const { fence, end, copy } = found;
   return {
     fence: fence ? fenceWords(fence) : NOTHING,
-    log: `${end} records`,
+    log: gone ? goneWords(gone) : `${end} records`,
     copy: copy ? `${copy.end} records: ${copy.name}` : NOTHING,
     refill: refillWords(plan, found),
     ...(plan.aside > 0 && { aside: `${plan.aside} records of its own, kept in ${aside}` }),
@@ -17,10 +28,26 @@ export function planLines(found: Found, plan: Plan, aside: string): Readonly<Rec
   };
 }
 
+/** @throws CliError "conflict" when the log of this fleet is in a stream of another name. @param first - hash of a record. */
+export function assertGone({ stream, beside }: Gone, first: string | undefined): void {
+  const own = beside.find((log) => log.first === first);
+  if (!own) return;
+  const text = `there is no stream ${stream}, but ${own.name} has the log of this fleet: say --stream ${own.name}`;
+  throw new CliError(EXIT.conflict, text);
+}
+
+function goneWords({ stream, beside }: Gone): string {
+  const others = beside.map(({ name }) => name).join(", ");
+  const looked = `there is no stream ${stream}, so it is made anew; --stream names another`;
+  return others === "" ? looked : `${looked} (logs of other fleets here: ${others})`;
+}
+
+const HAS_ALL =
+  "nothing: every worker's copy is a beginning of the log, so nothing that was acknowledged is lost";
 const NEW_TERMS = "the next Authority begins new terms of all, and the fence is lifted";
 
-function refillWords({ refill, missing }: Plan, { shared }: Found): string {
-  if (refill === "nothing") return NOTHING;
+function refillWords({ refill, missing, lift }: Plan, { shared, hasAll }: Found): string {
+  if (refill === "nothing") return hasAll && lift === "refilled" ? HAS_ALL : NOTHING;
   return `${missing} records after record ${shared}`;
 }
 

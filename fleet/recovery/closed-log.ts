@@ -8,6 +8,9 @@ export type History = Pick<EventLog, "read">;
 /** One that can be mended: nobody else writes to it meanwhile. */
 export type ClosedLog = Pick<EventLog, "read" | "append">;
 
+/** In the place of a hash: of what stands in a log and no worker takes. */
+export const NO_HASH = "no record";
+
 export interface LogState {
   readonly folded: Folded;
   /** Of the newest record; 0: there is none. */

@@ -4,18 +4,31 @@ import type { Trust } from "../../protocol/authority.js";
 import { FleetError } from "../errors.js";
 import type { FenceProof, FleetEvent } from "../events.js";
 import type { Position } from "../ports.js";
-import { type History, type LogState, stateOf } from "./closed-log.js";
-import { type NamedHistory, partingOf } from "./histories.js";
+import { type History, type LogState, NO_HASH, stateOf } from "./closed-log.js";
+import { type Longest, partingOf } from "./histories.js";
 import { covers, type Found } from "./plan.js";
 
 export interface Looked {
   readonly found: Found;
   /** The Authority of the log once it is whole. */
   readonly newest: Trust | undefined;
-  /** Names by id: all that any history names, or a proof. Each may have acknowledged what no other copy has. */
+  /**
+   * Names by id: all that any history names, or a proof, but for those left out before. Each may have acknowledged
+   * what no other copy has.
+   */
   readonly workers: ReadonlyMap<string, string>;
-  /** The earlier run that put histories aside came to its end. */
+  /** Ids of workers that were left out before: their copies count no more. */
+  readonly leftOut: ReadonlySet<string>;
+  /** An earlier run has mended the log, and was stopped before it had taken its marks away. */
   readonly isSettled: boolean;
+}
+
+/** What earlier runs, stopped since, have left. */
+export interface Left {
+  /** What they put aside of this log: it counts as if it still stood there. */
+  readonly asides: readonly History[];
+  /** The log is marked as one that is being filled. */
+  readonly isMarked: boolean;
 }
 
 /** What is wanted. */
@@ -24,8 +37,6 @@ export interface Wanted {
   /** Ids of workers whose copies are left out. */
   readonly lost: readonly string[];
 }
-
-type Copy = NamedHistory & { readonly end: Position };
 
 /** What a history says that a copy does not. */
 interface Own {
@@ -36,17 +47,18 @@ interface Own {
   readonly proofs: readonly FenceProof[];
   /** A fence was lifted in what it has of its own. */
   readonly isLifted: boolean;
+  /** From somewhere on it is what no worker takes. */
+  readonly isBroken: boolean;
   readonly workers: ReadonlyMap<string, string>;
+  /** Ids that were left out when it was mended. */
+  readonly leftOut: ReadonlySet<string>;
 }
 
-/**
- * @param asides - what earlier runs, stopped since, have put aside of this log: it counts as if it still stood there.
- * @throws FleetError "conflict" when the copy is of another fleet.
- */
+/** @throws FleetError "conflict" when the copy is of another fleet. */
 export async function findOut(
   log: History,
-  asides: readonly History[],
-  copy: Copy | undefined,
+  { asides, isMarked }: Left,
+  copy: Longest | undefined,
   { newTerms, lost }: Wanted,
   crypto: Crypto,
 ): Promise<Looked> {
@@ -54,51 +66,89 @@ export async function findOut(
   const own = await ownOf(log, copy);
   const { shared } = own;
   if (copy && shared === 0 && folded.chain.length > 0)
-    throw new FleetError("conflict", `${copy.name} is the log of another fleet`);
-  const isSettled = asides.length > 0 && own.isLifted;
-  const all = [own];
-  if (!isSettled) for (const aside of asides) all.push(await ownOf(aside, copy));
-  const proofs = all.flatMap((one) => one.proofs);
+    throw new FleetError(
+      "conflict",
+      `${copy.name} is the log of another fleet: check --from, --data, --stream`,
+    );
+  const isLeft = asides.length > 0 || isMarked;
+  const isSettled = isLeft && own.isLifted;
+  const told = [own];
+  if (!isSettled) for (const aside of asides) told.push(await ownOf(aside, copy));
+  const proofs = told.flatMap((one) => one.proofs);
   const whole = copy && (await stateOf(copy.history, crypto));
+  const all = [...told, ...(copy ? [await ownOf(copy.history, undefined)] : [])];
+  const leftOut = new Set(all.flatMap((one) => [...one.leftOut]));
+  const workers = new Map(all.flatMap(namedIn).filter(([id]) => !leftOut.has(id)));
   const uncovered = whole && proofs.find((proof) => !covers(whole.folded.view, whole.end, proof));
   const found: Found = {
     fence: uncovered ?? proofs[0],
     end,
     shared,
-    beyond: new Set(all.flatMap(({ said }) => [...said])),
-    unproven: lost.filter((id) => !proofs.some((proof) => proof.kind === "copy" && proof.worker === id)),
-    isResumed: asides.length > 0 && !isSettled,
+    beyond: new Set(told.flatMap(({ said }) => [...said])),
+    unproven: lost.filter((id) => !leftOut.has(id) && !isProven(id, proofs)),
+    isResumed: isLeft && !isSettled,
+    isBroken: own.isBroken,
+    hasAll: copy !== undefined && copy.end === shared && hasAll(copy.ends, [...workers.keys()], proofs),
     newTerms,
     ...(copy && { copy: { name: copy.name, end: copy.end, covers: uncovered === undefined } }),
   };
   const longer: Pick<LogState, "folded"> = whole && whole.end > shared ? whole : { folded };
-  const workers = new Map([...all, ...(copy ? [await ownOf(copy.history, undefined)] : [])].flatMap(namedIn));
-  return { found, newest: longer.folded.chain.at(-1), workers, isSettled };
+  return { found, newest: longer.folded.chain.at(-1), workers, leftOut, isSettled };
+}
+
+function isProven(id: string, proofs: readonly FenceProof[]): boolean {
+  return proofs.some((proof) => proof.kind === "copy" && proof.worker === id);
+}
+
+/**
+ * Whether a log that all these copies are beginnings of has all that was acknowledged: a worker has whatever it
+ * acknowledged in its copy, and no copy is missing, or shorter than it was when its worker raised a fence. What
+ * devices and documents have shown is no worker's to know.
+ * @param ends - of the copies, by worker.
+ */
+function hasAll(
+  ends: ReadonlyMap<string, Position>,
+  workers: readonly string[],
+  proofs: readonly FenceProof[],
+): boolean {
+  const isThere = (proof: FenceProof) =>
+    proof.kind === "copy" && (ends.get(proof.worker) ?? -1) >= proof.position;
+  return proofs.every(isThere) && workers.every((id) => ends.has(id));
 }
 
 /** @param copy - undefined: it has nothing of its own. */
-async function ownOf(history: History, copy: Copy | undefined): Promise<Own> {
+async function ownOf(history: History, copy: Longest | undefined): Promise<Own> {
   const parting = copy && (await partingOf(history, copy.history));
   const limit = parting === undefined ? (copy?.end ?? Infinity) : parting - 1;
   let [end, proofs, isLifted]: [Position, FenceProof[], boolean] = [0, [], false];
+  let isBroken = false;
   const [said, workers] = [new Set<FleetEvent["type"]>(), new Map<string, string>()];
-  for await (const { position, events } of history.read(0)) {
+  const leftOut = new Set<string>();
+  for await (const { position, hash, events } of history.read(0)) {
+    isBroken ||= hash === NO_HASH;
     end = position;
     for (const event of events) {
       if (event.type === "fence-raised") proofs.push(event.proof);
       if (event.type === "worker-joined") workers.set(event.id, event.name);
       if (event.type !== "fence-lifted") continue;
+      for (const id of event.without ?? []) leftOut.add(id);
       proofs = [];
       isLifted ||= position > limit;
     }
     if (position <= limit) continue;
     for (const event of events) if (isOurs(event, proofs.length > 0)) said.add(event.type);
   }
-  return { shared: Math.min(end, limit), said, proofs, isLifted, workers };
+  return { shared: Math.min(end, limit), said, proofs, isLifted, isBroken, workers, leftOut };
 }
 
-/** Behind a fence others have signed what is recorded; but a worker that had not heard of it yet may give leases. */
-function isOurs({ type, signed }: FleetEvent, isFenced: boolean): boolean {
+/**
+ * Whether an event says something that is gone when its record is, and that new terms stand above. Not so the
+ * certificate of a gateway: no device keeps it, its serial is random, its number only a name, and no term ends it.
+ * Behind a fence others have signed what is recorded; but a worker that had not heard of it yet may give leases.
+ */
+function isOurs(event: FleetEvent, isFenced: boolean): boolean {
+  const { type, signed } = event;
+  if (event.type === "holder-certified" && event.profile === "gateway") return false;
   if (!isFenced || type === "lease-issued") return true;
   return signed === undefined && type !== "fence-raised" && type !== "receipt-received";
 }

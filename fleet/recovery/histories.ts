@@ -10,6 +10,15 @@ export interface NamedHistory {
   /** Where it was found, for people. */
   readonly name: string;
   readonly history: History;
+  /** Of the worker whose copy it is, where that is known. */
+  readonly worker?: string;
+}
+
+/** The longest of several copies. */
+export interface Longest extends NamedHistory {
+  readonly end: Position;
+  /** Where the copies end whose workers are known, by worker. */
+  readonly ends: ReadonlyMap<string, Position>;
 }
 
 /** Position of its newest record; 0: it has none. @throws FleetError "storage-failed" for a history that is damaged. */
@@ -39,13 +48,13 @@ export async function partingOf(one: History, other: History): Promise<Position 
  * @param copies - at least one.
  * @throws FleetError "conflict" naming the first record at which one of them is no beginning of it.
  */
-export async function longestOf(
-  copies: readonly NamedHistory[],
-): Promise<NamedHistory & { readonly end: Position }> {
-  let longest: (NamedHistory & { readonly end: Position }) | undefined;
+export async function longestOf(copies: readonly NamedHistory[]): Promise<Longest> {
+  let longest: Longest | undefined;
+  const ends = new Map<string, Position>();
   for (const copy of copies) {
     const end = await endOf(copy.history);
-    if (end > (longest?.end ?? -1)) longest = { ...copy, end };
+    if (copy.worker !== undefined) ends.set(copy.worker, Math.max(end, ends.get(copy.worker) ?? 0));
+    if (end > (longest?.end ?? -1)) longest = { ...copy, end, ends };
   }
   if (!longest) throw new Error("there is at least one copy");
   for (const { name, history } of copies) {

@@ -14,14 +14,7 @@ import { keysInUse, type ServiceKeys, type SomeKeys } from "../fleet-keys.js";
 import { FLEET_SUBJECT } from "../subjects.js";
 import { nextAuthority } from "../succession.js";
 import type { ClosedLog, LogState } from "./closed-log.js";
-
-/** Who mends the log, and why, in their words. */
-export interface Mending {
-  readonly actor: string;
-  readonly reason: string;
-  /** Unix seconds by the clock of the machine. */
-  readonly now: number;
-}
+import { fenceLifted, type Mending } from "./lift.js";
 
 /** The next Authority, in which nothing changes but that all terms begin anew; signed by one root key. */
 export function linkWithNewTerms(trust: Trust, root: Signer, context: CeremonyContext): Uint8Array {
@@ -41,10 +34,10 @@ export async function beginNewTerms(
   { folded, ends }: LogState,
   link: Uint8Array,
   keys: { readonly current: ServiceKeys; readonly staged: SomeKeys },
-  { actor, reason, now }: Mending,
+  mending: Mending,
   { crypto }: Pick<CeremonyContext, "crypto">,
 ): Promise<number> {
-  const { chain, timeFloor } = folded;
+  const { chain } = folded;
   const [before, next] = [chain.at(-1)?.authority.value, nextAuthority(link, chain, crypto)];
   if (!before || !next)
     throw new FleetError("bad-request", "this Authority is in force already: draft the next");
@@ -52,12 +45,12 @@ export async function beginNewTerms(
   assertAllTermsNew(before, value);
   const authorities = [...chain, next].map(({ authority }) => authority.value);
   keysInUse(authorities, keys.current, keys.staged); // or the service could not go on under it
-  const stamp = { at: Math.max(now, timeFloor), actor };
+  const lifted = fenceLifted("new-terms", mending, folded);
   const { version } = value;
   const begun = { type: "authority-issued", version, newDirectives: true, newTime: true } as const;
   const events: readonly FleetEvent[] = [
-    { ...begun, signed: toBase64Url(link), ...stamp },
-    { type: "fence-lifted", how: "new-terms", reason, ...stamp },
+    { ...begun, signed: toBase64Url(link), at: lifted.at, actor: lifted.actor },
+    lifted,
   ];
   await log.append(FLEET_SUBJECT, events, ends.get(FLEET_SUBJECT) ?? 0);
   return version;

@@ -22,6 +22,10 @@ export interface Found {
   readonly unproven: readonly string[];
   /** An earlier run was stopped, and what it put aside is part of what was found. */
   readonly isResumed: boolean;
+  /** Somewhere beyond what is shared the log has what no worker takes: whatever stands from there on, nobody was told. */
+  readonly isBroken: boolean;
+  /** Every worker's copy was given and the log goes on from each, and only workers have shown that something is wrong. */
+  readonly hasAll: boolean;
   readonly newTerms: boolean;
 }
 
@@ -39,7 +43,9 @@ const UNSAID: readonly FleetEvent["type"][] = ["worker-joined"];
 
 /** @throws FleetError "conflict" or "bad-request" with what is to be done instead. */
 export function planRecovery(found: Found): Plan {
-  const { fence, end, shared, beyond, copy, unproven, isResumed, newTerms } = found;
+  const { fence, end, shared, beyond, copy, unproven, isResumed, isBroken, newTerms } = found;
+  /** Whoever raised the fence saw for a moment another log than this one: it has lost nothing. */
+  const isWhole = found.hasAll && fence !== undefined && !isBroken && !isResumed;
   const lift = newTerms ? "new-terms" : "refilled";
   const nothing = { refill: "nothing", missing: 0, aside: 0, lift } as const;
   if (!copy && newTerms) return nothing;
@@ -48,12 +54,13 @@ export function planRecovery(found: Found): Plan {
       "bad-request",
       "say how: --from with copies of the log gives back what was lost; where there are none, --new-terms",
     );
-  if (!copy || (copy.end === shared && !fence && !newTerms))
+  const isNothing = copy?.end === shared && !newTerms && !isResumed && !isBroken;
+  if (!copy || (isNothing && !fence))
     throw new FleetError("conflict", "there is no fence, and nothing to give back: the log is as it was");
-  if (copy.end === shared && !newTerms && !isResumed)
+  if (isNothing && !isWhole)
     throw new FleetError(
       "conflict",
-      `${copy.name} has nothing that the log lacks: find a longer copy, or add --new-terms`,
+      `${copy.name} has nothing that the log lacks: ${longerCopy(fence)}, or add --new-terms`,
     );
   if (fence && !newTerms && !copy.covers)
     throw new FleetError(
@@ -67,16 +74,21 @@ export function planRecovery(found: Found): Plan {
       `nobody knows how far the copies went that are left out (${unproven.join(", ")}): devices may hold what only ` +
         "those had, so add --new-terms",
     );
-  const said = [...beyond].filter((type) => !UNSAID.includes(type));
+  const said = isWhole ? [] : [...beyond].filter((type) => !UNSAID.includes(type));
   if (said.length > 0 && !newTerms)
     throw new FleetError(
       "conflict",
-      `since it was put back the log has said things of its own (${said.join(", ")}): devices may hold ` +
-        "them, so add --new-terms",
+      `since it was put back the log has said things of its own (${said.join(", ")}): devices, or who audits ` +
+        "them, may hold that, so add --new-terms",
     );
   const [missing, aside] = [copy.end - shared, end - shared];
-  if (missing === 0) return nothing;
+  if (missing === 0 && !isBroken) return nothing;
   return { refill: aside === 0 ? "append" : "replace", missing, aside, lift };
+}
+
+function longerCopy(fence: FenceProof | undefined): string {
+  if (fence?.kind !== "copy") return "find a longer copy";
+  return `bring the copy of worker ${fence.worker} as it was, since ${fenceWords(fence)}`;
 }
 
 /** True when a history knows of what was shown: whoever raised the fence with it, would not do so again. */

@@ -5,7 +5,7 @@ import type { LogRecord, Position, Subject } from "../ports.js";
 import { FLEET_SUBJECT } from "../subjects.js";
 import type { ClosedLog, History, LogState } from "./closed-log.js";
 import { recordAt } from "./closed-log.js";
-import type { Mending } from "./new-terms.js";
+import { fenceLifted, type Mending } from "./lift.js";
 
 /** Appends that are under way together: one sync of the disk for all of them. */
 const APPENDS_AT_ONCE = 256;
@@ -48,10 +48,9 @@ export async function refill(log: ClosedLog, source: History): Promise<number> {
 export async function liftAfterRefill(
   log: ClosedLog,
   { folded, ends }: LogState,
-  { actor, reason, now }: Mending,
+  mending: Mending,
 ): Promise<void> {
-  const at = Math.max(now, folded.timeFloor);
-  const lifted = { type: "fence-lifted", how: "refilled", reason, at, actor } as const;
+  const lifted = fenceLifted("refilled", mending, folded);
   await log.append(FLEET_SUBJECT, [lifted], ends.get(FLEET_SUBJECT) ?? 0);
 }
 

@@ -5,8 +5,10 @@ import { buildRouteMap } from "@stricli/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import { chainHash, draft, sealRecord } from "../../fleet/adapters/record-chain.js";
+import { type EventResource, eventRoutes } from "../../fleet/api/events.js";
 import { headerLine, recordLine } from "../../fleet/audit/export-lines.js";
 import { takeItem } from "../../fleet/bundles.js";
+import { aboutEvent } from "../../fleet/cli/audit-words.js";
 import { caCommands } from "../../fleet/cli/commands/ca.js";
 import { recover } from "../../fleet/cli/commands/recover.js";
 import { EXIT } from "../../fleet/cli/exit.js";
@@ -90,6 +92,7 @@ describe("from a copy", () => {
     expect(hashes(now.slice(0, -1))).toEqual(hashes(whole));
     const [lifted] = must(now.at(-1)).events;
     expect(lifted).toMatchObject({ type: "fence-lifted", actor: "admin", reason: "the disk was replaced" });
+    expect(lifted).toMatchObject({ fence: { kind: "document", name: "directive" } }); // else it stood in what was put aside alone
     const fleet = await serve();
     await fleet.service.act({ kind: "hold", numbers: [1], level: "revoked", reason: "sold" }, "admin");
     expect(fleet.service.view.devices.get(2)?.directive?.version).toEqual([1, 2]);
@@ -137,6 +140,25 @@ describe("from a copy", () => {
     expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
   });
 
+  test("P4: in a folder that a server has open, is not opened", async () => {
+    await cp(at("data"), at("other"), { recursive: true });
+    await rm(at("other", "fleet", "log"), { recursive: true });
+    await cp(at("copy"), at("other", "fleet", "log"), { recursive: true });
+    const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
+    const other = await openFleet({ folder: at("other", "fleet"), ...parts });
+    open.push(other);
+    for (const path of [at("other"), at("other", "fleet"), at("other", "fleet", "log")]) {
+      const refused = await mend("--from", path, "--yes");
+      expect([refused.exitCode, refused.stderr]).toEqual([
+        EXIT.conflict,
+        expect.stringContaining("stop that"),
+      ]);
+    }
+    await stop();
+    expect((await mend("--from", at("other"), "--dry-run")).stdout).toMatch(/copy +\d+ records: .*other\n/);
+    expect(await readdir(at("other", "fleet"))).not.toContain("lock");
+  });
+
   test("of another fleet, or in a folder where none is, is refused", async () => {
     const other = LmdbEventLog.open(at("other"));
     const created = { type: "fleet-created", name: "other", at: 1, actor: "fleet" } as const;
@@ -144,6 +166,29 @@ describe("from a copy", () => {
     await other.close();
     expect((await mend("--from", at("other"), "--yes")).stderr).toContain("another fleet");
     expect((await mend("--from", at("nowhere"), "--yes")).exitCode).toBe(EXIT.notFound);
+  });
+
+  test("a folder without a fleet is refused, and a plan makes nothing in any", async () => {
+    const nowhere = await inProcess(routes, at("empty"), [
+      "recover",
+      "--from",
+      at("copy"),
+      "--reason",
+      "r",
+      "--yes",
+    ]);
+    expect([nowhere.exitCode, nowhere.stderr]).toEqual([
+      EXIT.notFound,
+      expect.stringContaining("restore a backup first"),
+    ]);
+    expect(await readdir(folder.path)).not.toContain("empty");
+    await rm(at("data", "fleet", "log"), { recursive: true });
+    const before = await readdir(at("data", "fleet"));
+    const planned = await mend("--from", at("copy"), "--dry-run", "-j");
+    expect(JSON.parse(planned.stdout)).toMatchObject({ refill: "append", missing: whole.length });
+    expect(await readdir(at("data", "fleet"))).toEqual(before);
+    expect((await mend("--from", at("copy"), "--yes")).exitCode).toBe(EXIT.ok);
+    expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
   });
 
   test("while a server has the folder open, nothing is touched", async () => {
@@ -188,6 +233,19 @@ describe("with new terms", () => {
     expect(service.stopped).toBeUndefined();
   });
 
+  test("the audit says why nobody signed, and whose copy was left out", async () => {
+    const id = "0123456789abcdef";
+    const args = ["--from", at("copy"), "--without", id, "--new-terms", "--yes"];
+    expect((await mend(...args)).exitCode).toBe(EXIT.ok);
+    const answer = await eventRoutes((await serve()).service).request("/");
+    const lines = (await answer.text()).trimEnd().split("\n");
+    const events = lines.map((line) => JSON.parse(line) as EventResource);
+    const lifted = must(events.find(({ type }) => type === "fence-lifted"));
+    const fence = "a directive 1.2 came back that the log does not know";
+    expect(lifted).toMatchObject({ fence, without: [id], reason: "the disk was replaced" });
+    expect(aboutEvent(lifted)).toBe(`${fence}  without ${id}  (the disk was replaced)`);
+  });
+
   test("beside a copy, where things were said since", async () => {
     const own = LmdbEventLog.open(at("data", "fleet", "log"));
     const before = await recordsOf(own);
@@ -212,7 +270,8 @@ describe("with new terms", () => {
     ]);
     expect((await mend("--from", at("copy"), "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
     const mended = await serve();
-    expect(hashes((await records()).slice(0, whole.length))).toEqual(hashes(whole));
+    const now = await recordsOf(mended.service.options.log);
+    expect(hashes(now.slice(0, whole.length))).toEqual(hashes(whole));
     expect(mended.service.view.devices.get(1)?.level).toBe("isolate");
     expect(mended.service.view.era).toBe(1);
   });

@@ -1,15 +1,18 @@
 /** `daymark recover --nats`: a stream that was lost, cut or put back, made whole from the copies of its workers. */
 import { cp, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { NatsConnection } from "nats";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { AckPolicy, headers, type NatsConnection } from "nats";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ClosedStream } from "../../fleet/adapters/jetstream-closed.js";
 import { JetStreamEventLog } from "../../fleet/adapters/jetstream-event-log.js";
+import { raiseFence } from "../../fleet/adapters/jetstream-fence.js";
+import { streamSettings } from "../../fleet/adapters/jetstream-stream.js";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import { readWorkerId } from "../../fleet/adapters/worker-file.js";
 import { recover } from "../../fleet/cli/commands/recover.js";
 import { EXIT } from "../../fleet/cli/exit.js";
 import { onStream } from "../../fleet/cli/recover-place.js";
+import type { FleetEvent } from "../../fleet/events.js";
 import { type Fleet, openFleet } from "../../fleet/main.js";
 import type { EventLog, LogRecord } from "../../fleet/ports.js";
 import { type ClosedLog, stateOf } from "../../fleet/recovery/closed-log.js";
@@ -45,10 +48,17 @@ async function stop(): Promise<void> {
 }
 const hold = ({ service }: Fleet, number: number) =>
   service.act({ kind: "hold", numbers: [number], level: "isolate", reason: "stolen" }, "admin");
-const mend = (...args: readonly string[]) =>
-  inProcess({ recover }, at("a"), ["recover", "--nats", server.url, ...COMMON, ...args]);
+const mendAt = (name: string, ...args: readonly string[]) =>
+  inProcess({ recover }, at(name), ["recover", "--nats", server.url, ...COMMON, ...args]);
+const mend = (...args: readonly string[]) => mendAt("a", ...args);
+const idOf = async (name: string) => must(await readWorkerId(at(name, "fleet")));
 const stream = () => new ClosedStream({ nats, clock: systemClock, ...wanted });
 
+async function eventsOf(log: Pick<ClosedLog, "read">): Promise<readonly FleetEvent[]> {
+  const events: FleetEvent[] = [];
+  for await (const record of log.read(0)) events.push(...record.events);
+  return events;
+}
 async function hashesOf(log: Pick<ClosedLog, "read">): Promise<readonly string[]> {
   const records: LogRecord[] = [];
   for await (const record of log.read(0)) records.push(record);
@@ -96,6 +106,7 @@ async function cutTo(count: number): Promise<void> {
   await stream().remove();
   await stream().make();
   expect(await refill(stream(), first)).toBe(count);
+  await stream().finish();
   await copy.close();
 }
 
@@ -123,6 +134,8 @@ test("P3: a stream that was put back fences its workers, and is kept in a file b
   expect(JSON.parse(done.stdout)).toMatchObject({ refill: "replace", missing: whole.length - 6, aside: 1 });
   expect((await hashesOf(stream())).slice(0, -1)).toEqual(whole);
   expect(await kept()).toEqual(["stream.before-6-7.jsonl"]);
+  const proof = { kind: "copy", worker: await idOf("a") };
+  expect((await eventsOf(stream())).at(-1)).toMatchObject({ type: "fence-lifted", fence: proof });
   const again = await work("a");
   expect(again.service.stopped).toBeUndefined();
   await hold(again, 1);
@@ -173,7 +186,8 @@ async function stopAfter(count: number): Promise<void> {
     await refill({ read: (from) => log.read(from), append }, copy);
     throw new Error("stopped");
   };
-  await expect(place.mend(half, await place.asideFor(6, end))).rejects.toThrow("stopped");
+  const aside = end > 0 ? await place.asideFor(6, end) : undefined;
+  await expect(place.mend(half, aside)).rejects.toThrow("stopped");
   await place.close();
   await copy.close();
 }
@@ -209,9 +223,178 @@ test("stopped before its last record it ends the fence, and stopped after it the
   expect(await hashesOf(stream())).toHaveLength(whole.length + 1);
   const file = at("a", "fleet", "stream.before-6-7.jsonl");
   await rename(file, `${file}.unsettled`);
-  const again = await mend("--from", at("b"), "--yes");
-  expect([again.exitCode, again.stderr]).toEqual([EXIT.conflict, expect.stringContaining("no fence")]);
+  await stream().make(); // marked again
+  const planned = await mend("--from", at("b"));
+  expect([planned.exitCode, planned.stderr]).toEqual([EXIT.conflict, expect.stringContaining("say --yes")]);
+  expect((await mend("--from", at("b"), "--yes")).exitCode).toBe(EXIT.ok);
   expect(await kept()).toEqual(["stream.before-6-7.jsonl"]);
+  expect(await hashesOf(stream())).toHaveLength(whole.length + 1);
+  expect((await work("a")).service.stopped).toBeUndefined();
+  await stop();
+  const third = await mend("--from", at("b"), "--yes");
+  expect([third.exitCode, third.stderr]).toEqual([EXIT.conflict, expect.stringContaining("no fence")]);
+});
+
+test("P3: no worker takes the half of a stream for the whole: it waits until recover has ended", async () => {
+  await cutTo(6);
+  await stopAfter(3);
+  const message = expect.stringContaining("run daymark recover again");
+  for (const name of ["a", "b"])
+    await expect(work(name)).rejects.toMatchObject({ code: "conflict", message });
+  expect((await mend("--from", at("b"), "--yes")).exitCode).toBe(EXIT.ok);
+  for (const name of ["a", "b"]) expect((await work(name)).service.stopped).toBeUndefined();
+});
+
+test("a stream that was lost, filled and not lifted is not left shut", async () => {
+  const whole = await copyOf("b");
+  await stream().remove();
+  await stopAfter(whole.length);
+  const done = await mend("--from", at("b"), "--yes", "-j");
+  expect([done.exitCode, done.stderr]).toEqual([EXIT.ok, expect.stringContaining("mended")]);
+  expect(JSON.parse(done.stdout)).toMatchObject({ refill: "nothing", lift: "refilled", done: true });
+  expect((await work("b")).service.stopped).toBeUndefined();
+});
+
+test("a fence that a moment has raised is lifted when every copy shows that nothing is lost", async () => {
+  const id = await idOf("b");
+  const before = await hashesOf(stream());
+  expect(await raiseFence(nats, STREAM, systemClock, id, before.length)).toBe("told");
+  expect((await work("a")).service.stopped).toMatchObject({ code: "fenced" });
+  await stop();
+  const without = await mend("--without", id, "--yes");
+  expect([without.exitCode, without.stderr]).toEqual([
+    EXIT.conflict,
+    expect.stringContaining(`bring the copy of worker ${id}`),
+  ]);
+  const planned = await mend("--from", at("b"));
+  expect(planned.stdout).toContain("every worker's copy is a beginning of the log");
+  const done = await mend("--from", at("b"), "--yes", "-j");
+  expect([done.exitCode, done.stderr]).toEqual([EXIT.ok, expect.stringContaining("mended")]);
+  expect(JSON.parse(done.stdout)).toMatchObject({ missing: 0, aside: 0, lift: "refilled" });
+  expect((await hashesOf(stream())).slice(0, before.length)).toEqual(before);
+  for (const name of ["a", "b"]) await hold(await work(name), name === "a" ? 1 : 2);
+});
+
+const NOTHING_KNOWN = `0 ${"0".repeat(64)}`;
+/** As the first record of its subject, on a server that does not look whether it is. */
+async function letIn(subject: "fleet" | "device/9", knew: string): Promise<void> {
+  const set = headers();
+  set.set("Nats-Msg-Id", subject);
+  set.set("Daymark-Follows", "0");
+  set.set("Daymark-Knew", knew);
+  const events = [{ type: "receipt-received", number: 9, at: 0, actor: "device/9" }];
+  const text = JSON.stringify({ subject, events });
+  await nats.jetstream().publish(`${STREAM}.${subject.replace("/", ".")}`, text, { headers: set });
+}
+
+/** What no worker takes: its writer had another history. */
+async function breakStream(): Promise<void> {
+  const { end } = await stateOf(stream(), nodeCrypto);
+  await letIn("device/9", `${end} ${"ab".repeat(32)}`);
+}
+
+test("P4: what no worker takes is put aside, since nobody was told of it", async () => {
+  const whole = await hashesOf(stream());
+  await breakStream();
+  expect((await work("a")).service.stopped).toMatchObject({ code: "fenced" });
+  await stop();
+  const done = await mend("--from", at("b"), "--yes", "-j");
+  expect([done.exitCode, done.stderr]).toEqual([EXIT.ok, expect.stringContaining("mended")]);
+  expect(JSON.parse(done.stdout)).toMatchObject({
+    refill: "replace",
+    missing: 0,
+    aside: 2,
+    lift: "refilled",
+  });
+  expect((await hashesOf(stream())).slice(0, -1)).toEqual(whole);
+  for (const name of ["a", "b"]) await hold(await work(name), name === "a" ? 1 : 2);
+});
+
+test("P4: new terms go into a stream whose newest decision came too late", async () => {
+  await letIn("fleet", NOTHING_KNOWN);
+  expect((await mend("--from", at("b"), "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+  const { service } = await work("a");
+  expect([service.stopped, service.view.era]).toEqual([undefined, 1]);
+  expect((await eventsOf(stream())).filter(({ type }) => type === "decision-overtaken")).toHaveLength(1);
+});
+
+test("P3: whoever still writes meanwhile is found, and the stream is mended when it is done again", async () => {
+  const log = stream();
+  const { ends } = await stateOf(log, nodeCrypto);
+  await letIn("device/9", NOTHING_KNOWN);
+  const said = { type: "checkpoint-signed", size: 1, root: "AA", note: "", at: 1, actor: "fleet" } as const;
+  const append = log.append("fleet", [said], ends.get("fleet") ?? 0);
+  await expect(append).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringContaining("stop every worker") as string,
+  });
+});
+
+describe("P3: a worker that was left out", () => {
+  test("with a copy of another history is told so, and fences nobody", async () => {
+    const id = await idOf("b");
+    await cutTo(6);
+    await rename(at("b"), at("old"));
+    expect((await mend("--without", id, "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+    const a = await work("a");
+    await hold(a, 1);
+    await rename(at("old"), at("b"));
+    const message = expect.stringContaining(`(${id}) was left out`);
+    await expect(work("b")).rejects.toMatchObject({ code: "conflict", message });
+    await a.service.caughtUp();
+    expect(a.service.stopped).toBeUndefined();
+    expect((await eventsOf(stream())).filter(({ type }) => type === "fence-raised")).toEqual([]);
+    await stop();
+    const later = await mend("--yes");
+    expect([later.exitCode, later.stderr]).toEqual([EXIT.conflict, expect.stringContaining("no fence")]); // nor is it missed
+    const theirs = await mendAt("b", "--new-terms", "--yes");
+    expect([theirs.exitCode, theirs.stderr]).toEqual([EXIT.conflict, expect.stringContaining("left out")]);
+  });
+
+  test("which cannot find that out speaks up all the same", async () => {
+    const name = "full-log";
+    const manager = await nats.jetstreamManager();
+    await manager.streams.add({ ...streamSettings(name, 1), max_consumers: 1 });
+    const full = new ClosedStream({ nats, clock: systemClock, ...wanted, stream: name });
+    const created = { type: "fleet-created", name: "other", at: 1, actor: "fleet" } as const;
+    await full.append("fleet", [created], 0);
+    await manager.consumers.add(name, { deliver_subject: "nobody", ack_policy: AckPolicy.None });
+    expect(await raiseFence(nats, name, systemClock, "00000000000000aa", 5)).toBe("told");
+    expect((await eventsOf(full)).at(-1)).toMatchObject({ type: "fence-raised" });
+  });
+
+  test("with a copy that is a beginning of the stream does not start either", async () => {
+    const id = await idOf("a");
+    expect((await mendAt("b", "--without", id, "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+    await hold(await work("b"), 1);
+    const message = expect.stringContaining("make it anew from a backup");
+    await expect(work("a")).rejects.toMatchObject({ code: "conflict", message });
+  });
+});
+
+describe("the name of the stream", () => {
+  const names = async () => {
+    const manager = await nats.jetstreamManager();
+    return (await manager.streams.names().next()).toSorted();
+  };
+
+  test("which is wrong is not made anew beside the log of the fleet", async () => {
+    const done = await mend("--from", at("b"), "--stream", "daymark-lag", "--yes");
+    const right = expect.stringContaining("say --stream daymark-log");
+    expect([done.exitCode, done.stderr]).toEqual([EXIT.conflict, right]);
+    expect(await names()).toEqual([STREAM]);
+  });
+
+  test("is told where there is none, with the logs of others", async () => {
+    const other = new ClosedStream({ nats, clock: systemClock, ...wanted, stream: "other-log" });
+    await other.make();
+    const created = { type: "fleet-created", name: "other", at: 1, actor: "fleet" } as const;
+    await other.append("fleet", [created], 0);
+    await stream().remove();
+    const planned = await mend("--from", at("b"));
+    expect(planned.stdout).toMatch(/there is no stream daymark-log.*--stream names another.*other-log/);
+    expect(await names()).toEqual(["other-log"]);
+  });
 });
 
 test("a worker's folder without --nats is refused: its log is a copy", async () => {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import type { FenceProof, FleetEvent } from "../../fleet/events.js";
 import type { LogRecord } from "../../fleet/ports.js";
-import { type ClosedLog, stateOf } from "../../fleet/recovery/closed-log.js";
+import { type ClosedLog, NO_HASH, stateOf } from "../../fleet/recovery/closed-log.js";
 import { findOut } from "../../fleet/recovery/find-out.js";
 import { longestOf, partingOf } from "../../fleet/recovery/histories.js";
 import { beginNewTerms, linkWithNewTerms } from "../../fleet/recovery/new-terms.js";
@@ -95,6 +95,19 @@ describe("a refill", () => {
     expect(lifted).toMatchObject({ actor: "admin", reason: "the disk was replaced", how: "refilled" });
   });
 
+  test("says why it was raised where the log does not, and whose copies were left out", async () => {
+    const liftOf = async (log: MemoryEventLog) => {
+      const named = { ...mending, fence: proof, without: ["0123456789abcdef"] };
+      await liftAfterRefill(log, await stateOf(log, nodeCrypto), named);
+      return must(must((await recordsOf(log)).at(-1)).events[0]);
+    };
+    const log = await beginning(records.length);
+    expect(await liftOf(log)).toMatchObject({ fence: proof, without: ["0123456789abcdef"] });
+    expect((await stateOf(log, nodeCrypto)).folded.view.leftOut).toEqual(new Set(["0123456789abcdef"]));
+    await extend(log, [{ subject: "fleet", events: [raised] }]);
+    expect(await liftOf(log)).not.toHaveProperty("fence"); // it stands there
+  });
+
   test("from another history is refused before anything is written", async () => {
     const log = await beginning(4);
     await extend(log, [{ subject: "fleet", events: [raised] }]);
@@ -151,9 +164,16 @@ describe("new terms", () => {
 });
 
 describe("what is found", () => {
-  const look = async (log: MemoryEventLog, copied: number, asides: readonly MemoryEventLog[] = []) => {
-    const copy = { name: "worker-2", history: await beginning(copied), end: copied };
-    return findOut(log, asides, copy, { newTerms: false, lost: ["a"] }, nodeCrypto);
+  const look = async (
+    log: MemoryEventLog,
+    copied: number,
+    asides: readonly MemoryEventLog[] = [],
+    ends: Readonly<Record<string, number>> = {},
+  ) => {
+    const history = await beginning(copied);
+    const copy = { name: "worker-2", history, end: copied, ends: new Map(Object.entries(ends)) };
+    const left = { asides, isMarked: false };
+    return findOut(log, left, copy, { newTerms: false, lost: ["a"] }, nodeCrypto);
   };
   const shown = (worker: string, position: number): FleetEvent => ({
     ...raised,
@@ -183,6 +203,34 @@ describe("what is found", () => {
     });
   });
 
+  test.each([
+    ["gateway", []],
+    ["service", ["holder-certified"]],
+    ["station", ["holder-certified"]],
+  ] as const)("the certificate of a %s that the log gave since: %j", async (profile, said) => {
+    const log = await beginning(6);
+    const key = { algorithm: "ES256", bytes: "AA" } as const;
+    const about = { number: 0xf000_0001, profile, hosts: [], key, at: FOUNDED, actor: "fleet" } as const;
+    await extend(log, [{ subject: "fleet", events: [{ type: "holder-certified", ...about, signed: "AA" }] }]);
+    expect([...(await look(log, 6)).found.beyond]).toEqual(said);
+  });
+
+  test("what no worker takes is found wherever it begins", async () => {
+    const log = await beginning(7);
+    const broken: LogRecord = { position: 8, subject: "-", events: [], hash: NO_HASH };
+    const own: ClosedLog = {
+      append: () => Promise.reject(new Error("only read")),
+      async *read(from) {
+        yield* log.read(from);
+        yield broken;
+      },
+    };
+    const copy = { name: "worker-2", history: await beginning(6), end: 6, ends: new Map() };
+    const wanted = { newTerms: false, lost: [] };
+    const { found } = await findOut(own, { asides: [], isMarked: false }, copy, wanted, nodeCrypto);
+    expect(found).toMatchObject({ end: 8, shared: 6, isBroken: true });
+  });
+
   test("what was put aside counts as if it still stood there, until the fence is lifted", async () => {
     const aside = await beginning(4);
     const said: FleetEvent = { type: "checkpoint-signed", size: 1, root: "AA", note: "", at: 1, actor: "a" };
@@ -201,6 +249,50 @@ describe("what is found", () => {
   });
 });
 
+describe("whether a log has all that workers acknowledged", () => {
+  const fleetEvent = { at: FOUNDED, actor: "fleet" } as const;
+  const joined = (id: string): FleetEvent => ({ type: "worker-joined", id, name: id, ...fleetEvent });
+  const shown = (worker: string, position: number): FleetEvent => ({
+    ...raised,
+    proof: { kind: "copy", worker, position },
+  });
+  const lifted: FleetEvent = {
+    type: "fence-lifted",
+    how: "new-terms",
+    reason: "r",
+    without: ["b"],
+    ...fleetEvent,
+  };
+  const hasAll = async (ends: Readonly<Record<string, number>>, ...own: readonly FleetEvent[]) => {
+    const log = await beginning(6);
+    await extend(
+      log,
+      own.map((event) => ({ subject: "fleet", events: [event] })),
+    );
+    const copy = {
+      name: "worker-2",
+      history: await beginning(5),
+      end: 5,
+      ends: new Map(Object.entries(ends)),
+    };
+    const wanted = { newTerms: false, lost: [] };
+    const { found } = await findOut(log, { asides: [], isMarked: false }, copy, wanted, nodeCrypto);
+    return found.hasAll;
+  };
+
+  test("every copy is there, and as long as it was when its worker raised the fence", async () => {
+    expect(await hasAll({ a: 5 }, joined("a"), shown("a", 5))).toBe(true);
+    expect(await hasAll({ a: 4 }, joined("a"), shown("a", 5))).toBe(false);
+    expect(await hasAll({ a: 5 }, joined("a"), joined("b"), shown("a", 5))).toBe(false);
+    expect(await hasAll({ a: 5 }, shown("a", 5), shown("b", 1))).toBe(false);
+    expect(await hasAll({ a: 5 }, joined("a"), shown("a", 5), raised)).toBe(false); // a device has seen more
+  });
+
+  test("a copy that was left out before is asked for no more", async () => {
+    expect(await hasAll({ a: 5 }, joined("b"), shown("b", 9), lifted, shown("a", 5))).toBe(true);
+  });
+});
+
 describe("the plan", () => {
   const found = (changes: Partial<Found> = {}): Found => ({
     fence: proof,
@@ -209,6 +301,8 @@ describe("the plan", () => {
     beyond: new Set(),
     unproven: [],
     isResumed: false,
+    isBroken: false,
+    hasAll: false,
     copy: { name: "worker-2", end: 9, covers: true },
     newTerms: false,
     ...changes,
@@ -245,6 +339,17 @@ describe("the plan", () => {
     ["nothing is wrong", { fence: undefined, copy: { ...short, end: 6 }, shared: 6 }, "no fence"],
   ])("is refused when %s", (_, changes, words) => {
     expect(() => planRecovery(found(changes))).toThrow(words);
+  });
+
+  test("a log that has all that workers acknowledged goes on as it is, whatever it said meanwhile", () => {
+    const fence: FenceProof = { kind: "copy", worker: "a", position: 5 };
+    const copy = { ...short, covers: true };
+    const whole = found({ fence, copy, hasAll: true, beyond: new Set(["lease-issued"]) });
+    expect(planRecovery(whole)).toEqual({ refill: "nothing", missing: 0, aside: 0, lift: "refilled" });
+    expect(() => planRecovery({ ...whole, hasAll: false })).toThrow("bring the copy of worker a");
+    expect(() => planRecovery({ ...whole, isBroken: true })).toThrow("lease-issued"); // which would be put aside
+    const resumed = { ...whole, isResumed: true };
+    expect(() => planRecovery(resumed)).toThrow("lease-issued"); // which stands in what was put aside
   });
 
   test("a run that was stopped before the end only ends the fence", () => {

@@ -7,10 +7,11 @@ import { lockFolder } from "../../adapters/folder-lock.js";
 import { readWorkerId } from "../../adapters/worker-file.js";
 import { loadFleetKeys, stagedKeys } from "../../adapters/key-folder.js";
 import { signsAlone } from "../../fleet-keys.js";
-import { type ClosedLog, stateOf } from "../../recovery/closed-log.js";
+import { type ClosedLog, recordAt, stateOf } from "../../recovery/closed-log.js";
 import { findOut } from "../../recovery/find-out.js";
 import { longestOf } from "../../recovery/histories.js";
-import { beginNewTerms, linkWithNewTerms, type Mending } from "../../recovery/new-terms.js";
+import type { Mending } from "../../recovery/lift.js";
+import { beginNewTerms, linkWithNewTerms } from "../../recovery/new-terms.js";
 import { type Plan, planRecovery } from "../../recovery/plan.js";
 import { liftAfterRefill, refill } from "../../recovery/refill.js";
 import { natsServers } from "../../operations/setting-values.js";
@@ -21,9 +22,10 @@ import { CliError, EXIT } from "../exit.js";
 import { readBytes } from "../files.js";
 import { printJson, printLine, printRecord } from "../output.js";
 import { natsOptions } from "../nats-options.js";
+import { assertFleet } from "../recover-log.js";
 import { inFolder, onStream, type Place } from "../recover-place.js";
-import { assertAllCopies, openSource, type Source } from "../recover-sources.js";
-import { ceremonyCommands, planLines } from "../recover-words.js";
+import { assertAllCopies, assertNoneLeftOut, openSource, type Source } from "../recover-sources.js";
+import { assertGone, ceremonyCommands, planLines } from "../recover-words.js";
 
 interface Flags {
   readonly data?: string;
@@ -57,10 +59,12 @@ export const recover = buildCommand<Flags, [], CliContext>({
       "",
       "With --nats the log is a stream that workers share. All of them are stopped, and all copies are needed: the",
       "folder of this worker counts as one, those of the others come with --from. One that is left out with --without",
-      "must not come back: it would raise the fence again. Make that worker anew from a backup of another.",
+      "never comes back: with its old folder it does not start. Make that worker anew from a backup of another. Where",
+      "all copies show that the stream has lost nothing, the fence is lifted and nothing else is done.",
       "",
-      "The plan is printed; nothing is changed without --yes. Stopped in the middle, it can be run again. What the",
-      "server has in its configuration file or its environment has to be said here, --nats above all.",
+      "The plan is printed; nothing is changed without --yes. If it is stopped in the middle, run it again: until it has",
+      "come to its end, no worker starts on the stream. What the server has in its configuration file or its",
+      "environment has to be said here, --nats above all.",
       "",
       "Example: daymark recover --from /mnt/worker-2 --reason 'disk of worker 1 replaced' --yes",
     ].join("\n"),
@@ -108,6 +112,7 @@ export const recover = buildCommand<Flags, [], CliContext>({
   },
   async func(flags) {
     const folder = fleetFolder(flags.data, this.process.env);
+    await assertFleet(folder);
     if (!flags.nats && (await readWorkerId(folder)) !== undefined)
       throw new CliError(
         EXIT.usage,
@@ -121,7 +126,7 @@ export const recover = buildCommand<Flags, [], CliContext>({
       const nats = natsOptions({ nats: servers, natsCa, natsCert, natsKey, natsCreds }, "daymark recover");
       place = nats ? await onStream(nats, flags, folder) : inFolder(folder);
       const own = nats ? [folder] : []; // then the log of the folder is a copy
-      for (const path of [...own, ...(flags.from ?? [])]) sources.push(await openSource(path));
+      for (const path of [...own, ...(flags.from ?? [])]) sources.push(await openSource(path, folder));
       await run(place, folder, sources, flags, this);
     } finally {
       for (const source of sources) await source.close();
@@ -142,18 +147,22 @@ async function run(
   const copy = sources.length > 0 ? await longestOf(sources) : undefined;
   const { newTerms, without = [] } = flags;
   const lost = without.filter((id) => !sources.some(({ worker }) => worker === id));
-  const asides = await place.asides();
-  const { found, newest, workers, isSettled } = await place.look((log) =>
-    findOut(log, asides, copy, { newTerms, lost }, crypto),
+  const gone = await place.gone();
+  if (gone && copy) assertGone(gone, (await recordAt(copy.history, 1))?.hash);
+  const left = await place.left();
+  const { found, newest, workers, leftOut, isSettled } = await place.look((log) =>
+    findOut(log, left, copy, { newTerms, lost }, crypto),
   );
+  assertNoneLeftOut(sources, leftOut);
   if (flags.nats) assertAllCopies(sources, workers, without);
-  if (isSettled && flags.yes && !flags.dryRun) await place.settle();
+  if (isSettled) return settle(place, flags, stderr);
   const plan = planRecovery(found);
   const aside = await place.asideFor(found.shared, found.end);
-  const lines = planLines(found, plan, aside);
+  const lines = planLines(found, plan, aside, gone);
   if (flags.json) printJson(stdout, { ...lines, ...plan, done: flags.yes && !flags.dryRun });
   else printRecord(stdout, lines);
-  const lift = await liftOf(folder, plan, newest, flags, context);
+  const about = { without: lost, ...(found.fence && { fence: found.fence }) };
+  const lift = await liftOf(folder, plan, newest, about, flags, context);
   if (flags.dryRun) return;
   if (!flags.yes) throw new CliError(EXIT.conflict, "nothing was changed: read the plan, and say --yes");
   const mend = async (log: ClosedLog) => {
@@ -164,16 +173,26 @@ async function run(
   printLine(stderr, "mended; start the server, and look: daymark audit list --type fence-lifted");
 }
 
+/** What is left of a run that mended the log, and was stopped before it had taken its marks away. */
+async function settle(place: Place, { yes, dryRun }: Flags, stderr: NodeJS.WriteStream): Promise<void> {
+  printLine(stderr, "the run before has mended the log; only what it marked is still to be settled");
+  if (dryRun) return;
+  if (!yes) throw new CliError(EXIT.conflict, "nothing was changed: say --yes");
+  await place.settle();
+  printLine(stderr, "done; start the server");
+}
+
 /** What is recorded in the end. @throws CliError "conflict" with the ceremony that is needed first. */
 async function liftOf(
   folder: string,
   { lift }: Plan,
   newest: Trust | undefined,
+  about: Pick<Mending, "fence" | "without">,
   { data, link: path, reason, as: actor }: Flags,
   { process }: CliContext,
 ): Promise<(log: ClosedLog) => Promise<void>> {
   const ceremony = ceremonyNow();
-  const mending: Mending = { actor, reason, now: ceremony.now };
+  const mending: Mending = { ...about, actor, reason, now: ceremony.now };
   if (lift === "refilled") return async (log) => liftAfterRefill(log, await stateOf(log, crypto), mending);
   const current = await loadFleetKeys(join(folder, "keys"), crypto, ceremony.entropy, true);
   const staged = await stagedKeys(join(folder, "keys"), crypto).read();
