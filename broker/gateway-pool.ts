@@ -9,13 +9,18 @@ import { extname, join } from "node:path";
 import { AggregatorRegistry } from "prom-client";
 import { systemClock } from "../protocol/adapters/system-clock.js";
 import type { Timer } from "../protocol/clock.js";
-import { restartPause, TASK_VARIABLE, type Task, type WorkerReport } from "./gateway-task.js";
+import {
+  type Occurrence,
+  restartPause,
+  TASK_VARIABLE,
+  type Task,
+  type WorkerReport,
+} from "./gateway-task.js";
 
 export interface PoolOptions extends Task {
   /** 1 or more. Each holds up to 16,000 devices. */
   readonly processes: number;
-  /** What happens to the processes, for a person. */
-  readonly report: (line: string) => void;
+  readonly report: (occurrence: Occurrence) => void;
 }
 
 export interface GatewayPool {
@@ -108,24 +113,25 @@ class Pool implements GatewayPool {
     const worker = cluster.fork({ [TASK_VARIABLE]: JSON.stringify(asked) });
     this.#workers.add(worker);
     return new Promise<void>((resolve, reject) => {
-      const gone = (how: string): void => {
+      const { pid } = worker.process;
+      const gone = (event: Occurrence["event"], how: string): void => {
         this.#workers.delete(worker);
         this.#serving.delete(worker);
         reject(new PoolError("ended", how));
         if (!this.#isStarted || this.#isClosing) return;
         this.#pauseMs = restartPause(this.#pauseMs, systemClock.nowMs() - startedMs);
-        report(`${how}; another starts in ${this.#pauseMs} ms`);
+        const words = `${how}; another starts in ${this.#pauseMs} ms`;
+        report({ event, words, ...(pid !== undefined && { process: pid }) });
         this.#forkAfter(this.#pauseMs);
       };
-      const name = `gateway process ${worker.process.pid}`;
       worker.once("exit", (code: number | null, signal: string | null) =>
-        gone(`${name} ended (${signal ?? `exit code ${code}`})`),
+        gone("gateway-ended", `gateway process ${pid} ended (${signal ?? `exit code ${code}`})`),
       );
       worker.on("error", ({ message }) => {
-        if (worker.process.pid === undefined) gone(`a gateway process did not start: ${message}`);
+        if (pid === undefined) gone("gateway-not-started", `a gateway process did not start: ${message}`);
       });
       worker.on("message", (message: WorkerReport) => {
-        if (message.type === "said") return report(message.text);
+        if (message.type === "said") return report(message.occurrence);
         if (message.type !== "serving" && message.type !== "failed") return; // prom-client's own
         if (message.type === "failed") return reject(new PoolError(message.code, message.text));
         if (this.#port !== 0 && message.port !== this.#port) return void worker.process.kill(); // its socket was closed just then
@@ -141,7 +147,12 @@ class Pool implements GatewayPool {
       this.#restarts.delete(restart);
       // One that does not come to serve ends, and its end starts the next.
       this.#fork().catch(({ code, message }: PoolError) => {
-        if (code !== "ended") this.#options.report(`a gateway cannot serve: ${message}`);
+        if (code === "ended") return;
+        this.#options.report({
+          event: "gateway-cannot-serve",
+          words: `a gateway cannot serve: ${message}`,
+          code,
+        });
       });
     });
     this.#restarts.add(restart);

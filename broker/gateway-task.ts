@@ -20,9 +20,26 @@ export interface Task {
 
 export type WorkerReport =
   | { readonly type: "serving"; readonly port: number }
-  /** For a person. */
-  | { readonly type: "said"; readonly text: string }
+  | { readonly type: "said"; readonly occurrence: Occurrence }
   | { readonly type: "failed"; readonly code: string; readonly text: string };
+
+/** What happens to gateway processes, or in them, for a log. */
+export interface Occurrence {
+  readonly event:
+    | "gateway-ended"
+    | "gateway-not-started" // the system made no process
+    | "gateway-cannot-serve"
+    | "gateway-not-certified"
+    | "service-down"
+    | "service-up"
+    | "bus-problem";
+  /** For a person. */
+  readonly words: string;
+  /** Of a LinkError, or of the system. */
+  readonly code?: string;
+  /** Pid of the gateway process; absent where there is none. */
+  readonly process?: number;
+}
 
 export const TASK_VARIABLE = "DAYMARK_GATEWAY_TASK";
 

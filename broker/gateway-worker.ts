@@ -6,10 +6,16 @@ import { NatsBus } from "../protocol/adapters/nats-bus.js";
 import { systemClock } from "../protocol/adapters/system-clock.js";
 import type { FleetLink } from "../fleet/link.js";
 import { BusLink } from "./adapters/bus-link.js";
-import { linkErrorOf } from "./adapters/link-error.js";
+import { type LinkError, linkErrorOf } from "./adapters/link-error.js";
 import { RemoteLink } from "./adapters/remote-link.js";
 import type { GatewayEvent } from "./events.js";
-import { type BusTarget, TASK_VARIABLE, type Task, type WorkerReport } from "./gateway-task.js";
+import {
+  type BusTarget,
+  type Occurrence,
+  TASK_VARIABLE,
+  type Task,
+  type WorkerReport,
+} from "./gateway-task.js";
 import { startGateway } from "./main.js";
 
 const parts = { clock: systemClock, crypto: nodeCrypto };
@@ -48,7 +54,7 @@ async function bySocket(path: string): Promise<Reached> {
 /** @throws LinkError */
 async function byBus({ fleet: fleetId, ...nats }: BusTarget): Promise<Reached> {
   try {
-    const bus = await NatsBus.connect(nats, say);
+    const bus = await NatsBus.connect(nats, (problem) => say("bus-problem", problem));
     const link = await BusLink.open({ bus, fleetId, ...parts, onChange });
     const leave = (): Promise<void> => {
       link.close();
@@ -65,13 +71,15 @@ function report(message: WorkerReport, sent?: () => void): void {
 }
 
 function tell(event: GatewayEvent): void {
-  if (event.type === "notCertified") say(`${event.type}: ${event.why}`);
+  if (event.type === "notCertified") say("gateway-not-certified", `no new certificate: ${event.why}`);
 }
 
-function onChange(lost: Error | undefined): void {
-  say(lost ? `the service is out of reach (${lost.message})` : "the service is back");
+function onChange(lost: LinkError | undefined): void {
+  if (lost) say("service-down", `the service is out of reach (${lost.message})`, lost.code);
+  else say("service-up", "the service is back");
 }
 
-function say(text: string): void {
-  report({ type: "said", text: `gateway ${process.pid}: ${text}` });
+function say(event: Occurrence["event"], words: string, code?: string): void {
+  const about = { process: process.pid, ...(code !== undefined && { code }) };
+  report({ type: "said", occurrence: { event, words: `gateway ${process.pid}: ${words}`, ...about } });
 }

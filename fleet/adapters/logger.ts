@@ -1,9 +1,8 @@
 /** What a server or gateway says while it runs, on one stream: words for people, or JSON lines for programs. */
 import { type Logger as Pino, pino, stdTimeFunctions } from "pino";
 import { allowedFields, errorFields, type LogFields, logWords } from "../operations/log-fields.js";
+import { LOG_EVENTS, type LogEventName, type LogLevel } from "../operations/log-events.js";
 import type { Program } from "../operations/settings.js";
-
-type LogLevel = "debug" | "info" | "warn" | "error";
 
 export interface LoggerOptions {
   readonly stream: NodeJS.WritableStream;
@@ -14,10 +13,9 @@ export interface LoggerOptions {
 }
 
 export interface Logger {
-  /** @param event - what happened, as programs know it, such as "started"; never changes for the same thing. */
-  say(level: LogLevel, event: string, words: string, fields?: LogFields): void;
+  say(event: LogEventName, words: string, fields?: LogFields): void;
   /** @param what - who has it, such as "API"; people also get the error's own text. */
-  problem(event: string, what: string, error: unknown): void;
+  problem(event: LogEventName, what: string, error: unknown): void;
   /** Every JSON line from now on names the fleet. @param id - 32 hex digits. */
   ofFleet(id: string): void;
 }
@@ -30,13 +28,13 @@ export function openLogger(options: LoggerOptions, errorText: (error: unknown) =
 }
 
 function textLogger({ stream, level: least }: LoggerOptions, errorText: (error: unknown) => string): Logger {
-  const write = (level: LogLevel, text: string): void => {
-    if (ORDER[level] >= ORDER[least]) stream.write(`${text}\n`);
+  const write = (event: LogEventName, text: string): void => {
+    if (ORDER[LOG_EVENTS[event].level] >= ORDER[least]) stream.write(`${text}\n`);
   };
   return {
-    say: (level, _event, words) => write(level, logWords(words)),
+    say: (event, words) => write(event, logWords(words)),
     // A stack has lines: the text of an error is printable as it comes.
-    problem: (_event, what, error) => write("error", `${what}: ${errorText(error)}`),
+    problem: (event, what, error) => write(event, `${what}: ${errorText(error)}`),
     ofFleet: () => undefined,
   };
 }
@@ -53,13 +51,13 @@ function jsonLogger({ stream, level, service }: LoggerOptions): Logger {
     },
     stream,
   );
-  const write = (at: LogLevel, event: string, words: string, fields: LogFields): void =>
-    lines[at]({ event, ...allowedFields(fields) }, "%s", logWords(words));
+  const write = (event: LogEventName, words: string, fields: LogFields): void =>
+    lines[LOG_EVENTS[event].level]({ event, ...allowedFields(fields) }, "%s", logWords(words));
   return {
-    say: (at, event, words, fields = {}) => write(at, event, words, fields),
+    say: (event, words, fields = {}) => write(event, words, fields),
     problem(event, what, error) {
       const { words, fields } = errorFields(error);
-      write("error", event, `${what}: ${words}`, fields);
+      write(event, `${what}: ${words}`, fields);
     },
     ofFleet: (id) => void (lines = lines.child({ fleet: id })),
   };

@@ -29,7 +29,8 @@ export function settingFlags(program: Program): SettingFlags {
 }
 
 function settingFlag(name: SettingName) {
-  const { type, brief, placeholder = keyOf(name), default: fallback } = settingOf(name);
+  const { type, brief, placeholder, default: fallback } = settingOf(name);
+  const words = type.words?.join("|");
   const isSwitch = type.shape === "boolean";
   return {
     kind: "parsed",
@@ -40,9 +41,14 @@ function settingFlag(name: SettingName) {
     },
     optional: true,
     inferEmpty: isSwitch,
-    placeholder,
-    brief: fallback === undefined || isSwitch ? brief : `${brief} [default: ${fallback}]`,
+    placeholder: placeholder ?? words ?? keyOf(name),
+    brief: `${brief}${isSwitch ? "" : notes(words, fallback && `default: ${fallback}`)}`,
   } as const;
+}
+
+function notes(...known: readonly (string | undefined)[]): string {
+  const told = known.filter((each) => each !== undefined);
+  return told.length === 0 ? "" : ` [${told.join(", ")}]`;
 }
 
 /** Where all values come from. @throws FleetError "not-found", "bad-request" for the file. */

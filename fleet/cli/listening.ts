@@ -1,5 +1,8 @@
 /** What commands that serve have in common: where gateways listen, how one starts them, and when to stop. */
 import { isIPv6 } from "node:net";
+import type { Logger } from "../adapters/logger.js";
+import type { LogEventName } from "../operations/log-events.js";
+import type { LogFields } from "../operations/log-fields.js";
 import { keyOf } from "../operations/settings.js";
 import type { NatsOptions } from "../../protocol/adapters/nats-connection.js";
 import { CliError, EXIT } from "./exit.js";
@@ -13,8 +16,15 @@ export type StartGateways = (options: {
   readonly hosts: readonly string[];
   readonly processes: number;
   readonly metricsPort?: number | undefined;
-  readonly report: (line: string) => void;
+  readonly report: (occurrence: Occurrence) => void;
 }) => Promise<GatewayPool>;
+
+/** What happened to one of them, or in it. */
+interface Occurrence extends LogFields {
+  readonly event: LogEventName;
+  /** For a person. */
+  readonly words: string;
+}
 
 export interface GatewayPool {
   readonly port: number;
@@ -31,6 +41,11 @@ const LOCAL_HOSTS = ["localhost", "127.0.0.1"];
 export function listening(host: string): { host: string; hosts: readonly string[] } {
   if (LOCAL_HOSTS.includes(host)) return { host: "127.0.0.1", hosts: LOCAL_HOSTS };
   return { host: isIPv6(host) ? "::" : "0.0.0.0", hosts: [host] };
+}
+
+/** Each occurrence as a line of its own. */
+export function gatewayReport(log: Logger): (occurrence: Occurrence) => void {
+  return ({ event, words, ...fields }) => log.say(event, words, fields);
 }
 
 /** Ports that a command listens on, by the setting that names them. */

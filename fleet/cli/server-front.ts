@@ -8,7 +8,7 @@ import type { FleetLink } from "../link.js";
 import type { Fleet } from "../main.js";
 import type { Settings } from "../operations/settings.js";
 import { errorText } from "./exit.js";
-import { type GatewayPool, listening, portInUse, type StartGateways } from "./listening.js";
+import { type GatewayPool, gatewayReport, listening, portInUse, type StartGateways } from "./listening.js";
 
 /** What this needs of a gateway; the one in broker/ comes from main.ts. */
 export type StartGateway = (options: {
@@ -52,7 +52,7 @@ export async function openFront(
 ): Promise<Front> {
   const { stopped } = fleet.service;
   if (stopped) {
-    log.say("error", "no-gateway", `no gateway is started: ${stopped.message}`, { code: stopped.code });
+    log.say("no-gateway", `no gateway is started: ${stopped.message}`, { code: stopped.code });
     return { pids: [], close: async () => undefined };
   }
   const link = await openLink(fleet, settings, log);
@@ -83,10 +83,10 @@ async function openLink(
 ): Promise<{ close(): Promise<void> } | undefined> {
   const { serveGateways } = await import("../main.js");
   try {
-    return await serveGateways(fleet, (problem) => log.say("warn", "link-problem", `link: ${problem}`));
+    return await serveGateways(fleet, (problem) => log.say("link-problem", `link: ${problem}`));
   } catch (error) {
     if (gateways > 0) throw error;
-    log.say("warn", "link-absent", `no gateway can run beside this server: ${errorText(error)}`);
+    log.say("link-absent", `no gateway can run beside this server: ${errorText(error)}`);
     return undefined;
   }
 }
@@ -103,10 +103,10 @@ async function startOn(
   try {
     if (gateways === 0) {
       const onEvent: Parameters<StartGateway>[0]["onEvent"] = ({ type, why }) =>
-        type === "notCertified" && log.say("error", "gateway-not-certified", `gateway: ${type}: ${why}`);
+        type === "notCertified" && log.say("gateway-not-certified", `gateway: no new certificate: ${why}`);
       return await startGateway({ link: fleet.link, ...parts, ...where, onEvent });
     }
-    const report = (line: string) => log.say("warn", "gateway-process", line);
+    const report = gatewayReport(log);
     return await startGateways({ link: linkPath(fleet.folder), ...where, processes: gateways, report });
   } catch (error) {
     throw portInUse(error, { mqttPort, metricsPort });

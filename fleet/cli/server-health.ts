@@ -6,6 +6,7 @@ import { censusOf } from "../operations/census.js";
 import { measuredLink } from "../operations/measured-link.js";
 import { MeasuredLog } from "../operations/measured-log.js";
 import { authorityDates, type Readiness, readiness, type ServiceFacts } from "../operations/readiness.js";
+import { FleetError } from "../errors.js";
 import type { EventLog } from "../ports.js";
 import type { FleetService } from "../service.js";
 import type { Front } from "./server-front.js";
@@ -98,6 +99,18 @@ function serviceFacts(service: FleetService): ServiceFacts {
     now: service.now(),
     logFailure: isFenced ? undefined : stopped?.message,
     fence: isFenced ? stopped.message : undefined,
+    lacking: stopped ? undefined : lackingKeys(service),
     authorities: authorityDates(service.trust, service.options.crypto),
   };
+}
+
+/** Another worker put an Authority in force, and the keys that it names are not here. */
+function lackingKeys(service: FleetService): string | undefined {
+  try {
+    void service.keys;
+    return undefined;
+  } catch (error) {
+    if (error instanceof FleetError) return error.message;
+    throw error;
+  }
 }

@@ -28,7 +28,7 @@ export function tellStarted(
     const gateway = mqtt === undefined ? {} : { gateway: mqtt };
     printRecord(stdout, { fleet: id, folder, API: api, ...gateway, ...also, tokens: join(folder, "tokens") });
   }
-  log.say("info", "started", "look around from another shell: daymark device list; stop with Ctrl-C", {
+  log.say("started", "look around from another shell: daymark device list; stop with Ctrl-C", {
     api,
     ...(mqtt !== undefined && { gateway: mqtt }),
     ...(health !== undefined && { health }),
@@ -39,8 +39,8 @@ export function tellStarted(
 export function tellFacts(service: FleetService, log: Logger): void {
   service.onEvent((event, position) => {
     const device = "number" in event ? { device: event.number } : {};
-    log.say("debug", "fact", `${event.type} at ${position}`, { fact: event.type, position, ...device });
+    log.say("fact", `${event.type} at ${position}`, { fact: event.type, position, ...device });
     if (event.type === "fence-raised")
-      log.say("error", "fenced", `nothing is signed from now on: ${fenceWords(event.proof)}`, { position });
+      log.say("fenced", `nothing is signed from now on: ${fenceWords(event.proof)}`, { position });
   });
 }

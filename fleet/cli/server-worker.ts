@@ -38,13 +38,13 @@ export async function openWorker(
         JetStreamEventLog.open({ nats: connection, stream, copy, worker, clock, acceptLogLoss, replicas }),
     },
     async serve(fleet, busIs) {
-      const report = (problem: string) => log.say("warn", "bus-problem", `bus: ${problem}`);
+      const report = (problem: string) => log.say("bus-problem", `bus: ${problem}`);
       const bus = await NatsBus.connect(nats, report);
       busIs(true);
       const unwatch = bus.onState((isUp) => {
         busIs(isUp);
-        if (isUp) log.say("info", "bus-up", "NATS is back");
-        else log.say("warn", "bus-down", "NATS is out of reach");
+        if (isUp) log.say("bus-up", "NATS is back");
+        else log.say("bus-down", "NATS is out of reach");
       });
       const fleetId = toHex(fleet.service.trust.fleetId);
       const source = linkSource(fleet.service, fleet.link);

@@ -16,6 +16,8 @@ export interface LogFields {
   readonly fact?: string;
   /** Number of a device. */
   readonly device?: number;
+  /** Pid of a gateway process that this one has started. */
+  readonly process?: number;
   readonly api?: string;
   readonly gateway?: string;
   readonly health?: string;
@@ -31,6 +33,7 @@ const ALLOWED: { readonly [Name in keyof LogFields]-?: "string" | "number" | "bo
   position: "number",
   fact: "string",
   device: "number",
+  process: "number",
   api: "string",
   gateway: "string",
   health: "string",

@@ -21,6 +21,8 @@ export interface ServiceFacts {
   readonly logFailure?: string | undefined;
   /** Why nobody signs. */
   readonly fence?: string | undefined;
+  /** Why it cannot sign with the keys that the newest Authority names: which of them are not here. */
+  readonly lacking?: string | undefined;
   readonly authorities: readonly AuthorityDates[];
 }
 
@@ -70,15 +72,23 @@ function endedPurposes(authorities: readonly AuthorityDates[], now: number): rea
   );
 }
 
-function serviceChecks({ now, logFailure, fence, authorities }: ServiceFacts): readonly ReadinessCheck[] {
-  const ended = endedPurposes(authorities, now);
+function serviceChecks({ now, logFailure, fence, ...keys }: ServiceFacts): readonly ReadinessCheck[] {
+  const why = keysFault(keys, now);
   return [
     logFailure === undefined ? good("log") : bad("log", logFailure),
     fence === undefined ? good("fence") : bad("fence", fence),
-    ended.length === 0
-      ? good("keys")
-      : bad("keys", `the CA for ${ended.join(" and ")} has ended; see daymark ca rotate`),
+    why === undefined ? good("keys") : bad("keys", why),
   ];
+}
+
+function keysFault(
+  { lacking, authorities }: Pick<ServiceFacts, "lacking" | "authorities">,
+  now: number,
+): string | undefined {
+  if (lacking !== undefined) return `nothing is signed here: ${lacking}`;
+  const ended = endedPurposes(authorities, now);
+  if (ended.length === 0) return undefined;
+  return `the CA for ${ended.join(" and ")} has ended; see daymark ca rotate`;
 }
 
 function good(name: ReadinessCheck["name"]): ReadinessCheck {

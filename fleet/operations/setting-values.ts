@@ -6,6 +6,8 @@ export type SettingShape = "text" | "number" | "boolean" | "list";
 /** A value as a flag, a variable or a file gives it. */
 export interface ValueType<T> {
   readonly shape: SettingShape;
+  /** All that it can be, where that is a few words. */
+  readonly words?: readonly string[];
   /** @throws RangeError that says what it has to be. */
   parse(text: string): T;
 }
@@ -62,6 +64,7 @@ export function processes(least: number): ValueType<number> {
 export function oneOf<T extends string>(...words: readonly T[]): ValueType<T> {
   return {
     shape: "text",
+    words,
     parse(text) {
       const word = words.find((each) => each === text);
       if (word === undefined) throw new RangeError(`one of ${words.join("|")}`);

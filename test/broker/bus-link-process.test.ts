@@ -70,7 +70,7 @@ describe("a gateway process", () => {
     const { target } = await fleetOnBus();
     const { child, said } = start(target);
     const report = await said;
-    if (report.type !== "serving") throw new Error(report.text);
+    if (report.type !== "serving") throw new Error(JSON.stringify(report));
     const socket = connect({ port: report.port, host: "127.0.0.1", rejectUnauthorized: false });
     await once(socket, "secureConnect");
     socket.destroy();

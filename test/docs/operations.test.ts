@@ -10,7 +10,7 @@ import { checkConfig } from "../../fleet/adapters/config-file.js";
 import { ServiceMetrics } from "../../fleet/adapters/service-metrics.js";
 import { temporaryFolder } from "../fleet/served-fleet.js";
 import { between, readDocument } from "./markdown.js";
-import { OPERATIONS_DOCUMENT, settingsTable } from "./settings-table.js";
+import { OPERATIONS_DOCUMENT, OPERATIONS_TABLES } from "./settings-table.js";
 
 const FILES = join(import.meta.dirname, "../../docs/operations");
 const DOCUMENT = readDocument(OPERATIONS_DOCUMENT);
@@ -25,8 +25,8 @@ beforeAll(async () => {
 afterAll(() => folder.remove());
 
 describe("the document", () => {
-  test("has the settings of the source", () => {
-    expect(between(DOCUMENT, "settings")).toBe(settingsTable());
+  test.each([...OPERATIONS_TABLES])("has the %s of the source", (name, text) => {
+    expect(between(DOCUMENT, name)).toBe(text);
   });
   test("names every file, and no other", async () => {
     const links = [...DOCUMENT.matchAll(/\]\(operations\/([^)]+)\)/g)].map(([, name]) => name);

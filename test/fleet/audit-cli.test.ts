@@ -77,6 +77,8 @@ async function exported(file: string): Promise<string> {
   return readFile(path(file), "utf8");
 }
 
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
 test("an export is evidence for who has the key alone, and says what it covers", async () => {
   expect(await daymark("key")).toMatchObject({ exitCode: 0, stdout: `${keyText()}\n` });
   const lines = (await exported("a.audit")).trimEnd().split("\n");
@@ -86,6 +88,10 @@ test("an export is evidence for who has the key alone, and says what it covers",
   expect(stdout).toMatch(new RegExp(`^records +${lines.length - 2}$`, "m"));
   expect(stdout).toMatch(/^from +20.*Z$/m);
   const verdict = JSON.parse((await verify("a.audit", "-j")).stdout);
+  const times = { firstAt: expect.stringMatching(RFC3339), lastAt: expect.stringMatching(RFC3339) };
+  expect(verdict).toMatchObject(times);
+  const { stdout: again } = await daymark("export", "--out", path("a2.audit"), "-j");
+  expect(JSON.parse(again)).toMatchObject({ ...times, firstAt: verdict.firstAt });
   expect(JSON.parse(lines.at(-1)!).checkpoint).toContain(`\n${verdict.records}\n${verdict.root}\n`);
 });
 

@@ -230,5 +230,7 @@ describe("commands", () => {
     const { stdout } = await run("server", "run", "--help");
     expect(stdout).toMatch(/--mqtt-port.*\[default: 8883\]/);
     expect(stdout).toContain("--accept-log-loss");
+    expect(stdout).toContain("[--log-format text|json]");
+    expect(stdout).toMatch(/--returns.*\[accept\|attest\|ask, default: accept\]/);
   });
 });

@@ -1,7 +1,7 @@
 /** `daymark doctor`: each check by what it judges, and the command on folders that are sound and that are not. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmod, copyFile, readdir } from "node:fs/promises";
+import { chmod, copyFile, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { open } from "lmdb";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { streamSettings } from "../../fleet/adapters/jetstream-stream.js";
 import { doctor } from "../../fleet/cli/commands/doctor.js";
-import { openFleet } from "../../fleet/main.js";
+import { openFleet, type SharedLog } from "../../fleet/main.js";
 import {
   type Finding,
   judgeAuthorities,
@@ -75,9 +75,10 @@ describe("the command", () => {
   });
   afterEach(() => folder.remove());
 
-  async function found(name = "harbour", at = fleet): Promise<void> {
+  async function found(name = "harbour", at = fleet, shared?: SharedLog): Promise<void> {
     const entropy = (size: number) => new Uint8Array(randomBytes(size));
-    const opened = await openFleet({ folder: at, name, clock: systemClock, crypto: nodeCrypto, entropy });
+    const parts = { clock: systemClock, crypto: nodeCrypto, entropy, ...(shared && { shared }) };
+    const opened = await openFleet({ folder: at, name, ...parts });
     await opened.close();
   }
   /** @param env - of the command: ports that nobody uses, unless they say so. */
@@ -134,6 +135,15 @@ describe("the command", () => {
     await copyFile(join(other, "keys/hold.pem"), join(fleet, "keys/hold.pem"));
     expect((await examine()).findings).toContainEqual(
       expect.objectContaining({ check: "keys", state: "fail", found: expect.stringContaining("hold key") }),
+    );
+  });
+  test.each(["token.secret", "audit.pem"])("a worker without %s fails", async (name) => {
+    await found();
+    await found("harbour", fleet, { worker: "worker-1", open: async (copy) => copy });
+    expect((await examine()).state["keys"]).toBe("ok");
+    await rm(join(fleet, "keys", name));
+    expect((await examine()).findings).toContainEqual(
+      expect.objectContaining({ check: "keys", state: "fail", found: expect.stringContaining(name) }),
     );
   });
   test("a port that another program has fails", async () => {

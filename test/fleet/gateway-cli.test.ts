@@ -68,6 +68,12 @@ function daymarkWith(options: readonly string[], args: readonly string[]) {
     },
   };
 }
+/** Whole lines only: the last may be on its way. */
+function logged(stderr: string): readonly Record<string, unknown>[] {
+  const lines = stderr.slice(0, stderr.lastIndexOf("\n") + 1).trimEnd();
+  return lines === "" ? [] : lines.split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
 interface Served {
   readonly mqtt: string;
   readonly gatewayPids: readonly number[];
@@ -193,12 +199,19 @@ describe("server run --gateways", () => {
     const refused = await daymark("gateway", "run", "--data", "d", "--mqtt-port", taken).end();
     expect(refused).toMatchObject({ exitCode: 5, stderr: expect.stringContaining("--mqtt-port") });
 
-    const beside = daymark("gateway", "run", "--data", "d", "--mqtt-port", "0", "-j");
+    const ports = ["--mqtt-port", "0", "--processes", "2"];
+    const beside = daymark("gateway", "run", "--data", "d", ...ports, "--log-format", "json", "-j");
+    const told = (event: string) => logged(beside.said.stderr).filter((line) => line.event === event);
     const { port, pids } = await beside.ready<{ port: number; pids: readonly number[] }>();
     await shakesHands(port);
+    const [killed = 0, left] = pids;
+    process.kill(killed, "SIGKILL");
+    await until(() => told("gateway-ended").length > 0, "it says that one has died");
+    expect(told("gateway-ended")).toEqual([expect.objectContaining({ level: "warn", process: killed })]);
     server.stop();
     expect(await server.end()).toMatchObject({ exitCode: 0 });
-    await until(() => beside.said.stderr.includes("out of reach"), "it says that the service is gone");
+    await until(() => told("service-down").some((line) => line.process === left), "the service is gone");
+    expect(told("service-down")[0]).toMatchObject({ level: "warn", service: "gateway", code: "link-down" });
     await shakesHands(port); // and serves on
     beside.stop();
     expect(await beside.end()).toMatchObject({ exitCode: 0 });

@@ -12,8 +12,17 @@ import { frontDoor } from "../../fleet/front-door.js";
 import { censusOf } from "../../fleet/operations/census.js";
 import { measuredLink } from "../../fleet/operations/measured-link.js";
 import { MeasuredLog } from "../../fleet/operations/measured-log.js";
-import { readiness, type ReadinessFacts, type ServiceFacts } from "../../fleet/operations/readiness.js";
+import {
+  type Readiness,
+  readiness,
+  type ReadinessFacts,
+  type ServiceFacts,
+} from "../../fleet/operations/readiness.js";
+import { until } from "../stories/harbor.js";
 import { CliProcess } from "./cli-process.js";
+import { freshKey, SmallFleet } from "./fixtures.js";
+import { LaggingLog } from "./lagging-log.js";
+import { alone, MemoryStagedKeys, nextLink } from "./rotation.js";
 import { confirm, importDevices, serveFleet, temporaryFolder } from "./served-fleet.js";
 
 const NOW = 1_800_000_000;
@@ -47,6 +56,7 @@ describe("a process is ready", () => {
       { service: { ...SERVICE, now: NOW + 2 } },
       ["keys: the CA for device and service has ended; see daymark ca rotate"],
     ],
+    [{ service: { ...SERVICE, lacking: "no lease key" } }, ["keys: nothing is signed here: no lease key"]],
     [{ bus: { isUp: false } }, ["bus: no NATS server can be reached"]],
     [{ gateway: { isServing: false } }, ["gateway: no gateway serves"]],
   ])("%j", (facts, failed) => expect(failing(facts)).toEqual(failed));
@@ -127,6 +137,31 @@ describe("the port", () => {
     });
     expect((await get("/")).status).toBe(404);
     expect((await get("/livez", "POST")).status).toBe(405);
+  });
+
+  test("a key that another worker put in force and this one lacks is named, until it is here", async () => {
+    const shared = new MemoryEventLog();
+    const [first, second] = [new MemoryStagedKeys(), new MemoryStagedKeys()];
+    const a = await SmallFleet.open({ log: new LaggingLog(shared, () => true), staged: first });
+    const b = await SmallFleet.open({ log: new LaggingLog(shared, () => true), staged: second });
+    health.opened(b.service);
+    expect((await get("/readyz")).status).toBe(200);
+    const lease = freshKey();
+    first.waiting = { lease };
+    await a.service.installAuthority(nextLink(a, { roles: { lease: alone(lease.publicKey) } }), "operator");
+    const keys = async () => ((await (await get("/readyz")).json()) as Readiness).checks[2];
+    await until(async () => (await keys())?.why?.includes("lease") === true, "the key is named");
+    expect(await keys()).toEqual({
+      name: "keys",
+      ok: false,
+      why: expect.stringMatching(
+        /^nothing is signed here: .* lease; lay their files into keys\/next/,
+      ) as string,
+    });
+    second.waiting = { lease };
+    await b.service.caughtUp();
+    expect(await keys()).toEqual({ name: "keys", ok: true });
+    for (const { service } of [a, b]) await service.close();
   });
 
   test("with a service: its metrics and the gateway's, no device among the labels", async () => {

@@ -70,7 +70,7 @@ test(
     await until(async () => (await listed()).includes('"number": 1'), "the other worker knows the device");
 
     const over = ["--nats", nats.url, "--mqtt-port", "0", "--health-port", "0", "-j"];
-    const gateway = daymark("gateway", "run", "--fleet", one.id, ...over);
+    const gateway = daymark("gateway", "run", "--fleet", one.id, ...over, "--log-format", "json");
     const { port, health } = await gateway.ready<{ readonly port: number; readonly health: string }>();
     const run = [
       "device",
@@ -99,6 +99,15 @@ test(
     await until(async () => (await ready(one)) === 200 && (await ready(two)) === 200, "both have it back");
 
     expect(await ready({ health })).toBe(200);
+    await until(
+      () => gateway.said.stderr.includes("the service is back"),
+      "the gateway has its service back",
+    );
+    const lines = gateway.said.stderr.trimEnd().split("\n");
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    for (const line of told) expect(line).toMatchObject({ service: "gateway", fleet: one.id });
+    const events = told.map(({ event }) => event);
+    expect(events).toEqual(expect.arrayContaining(["started", "service-down", "service-up"]));
     const all = [gateway, first, second];
     for (const child of all) {
       child.signal("SIGTERM");

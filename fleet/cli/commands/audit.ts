@@ -7,7 +7,7 @@ import { type NoteKey, parseNoteKey } from "../../audit/note.js";
 import type { Verdict } from "../../audit/verify.js";
 import { alsoTo, exportChunks, fileChunks, verifyExport, writtenTo } from "../audit-file.js";
 import { list } from "../audit-list.js";
-import { verdictRecord, WHAT_TO_DO } from "../audit-words.js";
+import { verdictJson, verdictRecord, WHAT_TO_DO } from "../audit-words.js";
 import {
   type CliContext,
   clientAliases,
@@ -55,7 +55,7 @@ const exportLog = buildCommand<ExportFlags, [], CliContext>({
       return printLine(stderr, `${verdict.records} records`);
     }
     const verdict = await writtenTo(out, chunks, check);
-    if (flags.json) printJson(stdout, { out, ...verdict });
+    if (flags.json) printJson(stdout, { out, ...verdictJson(verdict) });
     else printRecord(stdout, { file: out, ...verdictRecord(verdict) });
   },
 });
@@ -104,7 +104,7 @@ const verify = buildCommand<VerifyFlags, [string], CliContext>({
     const { stdout, stderr } = this.process;
     const chunks = fileChunks(path, this.process);
     const verdict = await verifyExport(chunks, { keys, crypto, ...(kept && { kept }) }, stderr);
-    if (json) printJson(stdout, verdict);
+    if (json) printJson(stdout, verdictJson(verdict));
     if (verdict.finding) throw new CliError(EXIT.notVerified, failureText(verdict.finding));
     if (!json) printRecord(stdout, { verified: path, ...verdictRecord(verdict) });
   },

@@ -20,22 +20,30 @@ export const doctor = buildCommand<DoctorFlags, [], CliContext>({
   docs: {
     brief: "Check the data folder, the machine and NATS, and say what to do",
     fullDescription: [
-      "Looks at what daymark config get shows: who may read the data folder, room and syncing of its disk, the log and",
-      "its keys, the clock, the dates of the CAs, ports, the limit of open files, NATS and the settings of the stream.",
-      "Changes nothing, and may run beside a server. Ends with 1 if something does not work.",
+      "Works with the settings that daymark config get shows. Of a server it checks who may read the data folder, room",
+      "and syncing of its disk, the log and its keys, the clock, and the dates of the CAs; of servers and gateways the",
+      "ports, the limit of open files, and whether NATS lets them in; of a worker also the settings of the stream.",
+      "Changes nothing, and may run beside a server. Each line says ok, warn or fail, and what to do. Exit code 1: at",
+      "least one check failed. Run it as the user that the server runs as.",
       "",
       "Example: daymark doctor --data ./daymark-data",
     ].join("\n"),
   },
   parameters: {
     flags: {
-      data: { kind: "parsed", parse: String, optional: true, placeholder: "dir", brief: "Data folder" },
+      data: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "dir",
+        brief: "Data folder, if not the one of the settings",
+      },
       config: configFlag,
       of: {
         kind: "enum",
         values: ["server", "gateway"],
         default: "server",
-        brief: "What this machine is to run",
+        brief: "What is to run here",
       },
       json: jsonFlag,
     },

@@ -10,7 +10,14 @@ import type { Settings } from "../../operations/settings.js";
 import { configFlag, type ConfiguredFlags, dataHint, settingFlags, sourcesOf } from "../config-flags.js";
 import { type CliContext, folderOf, jsonFlag } from "../connection.js";
 import { CliError, errorText, EXIT } from "../exit.js";
-import { type GatewayPool, listening, portInUse, type StartGateways, stopAsked } from "../listening.js";
+import {
+  type GatewayPool,
+  gatewayReport,
+  listening,
+  portInUse,
+  type StartGateways,
+  stopAsked,
+} from "../listening.js";
 import { natsOptions } from "../nats-options.js";
 import { printJson, printRecord } from "../output.js";
 
@@ -24,11 +31,12 @@ export function gatewayRun(startGateways: StartGateways) {
       brief: "Run gateways, beside a server on this machine or over NATS",
       fullDescription: [
         "Starts processes that share one port and serve devices until Ctrl-C; one that dies is replaced. They reach",
-        "the service through a socket in the data folder. While it is down, devices keep their connections and work",
-        "under their leases; what they ask is answered when it is back.",
+        "the server through a socket in its data folder: --data names the same folder as for daymark server run.",
+        "While the server is down, devices keep their connections and work under their leases; what they ask is",
+        "answered when it is back.",
         "",
-        "With --nats and --fleet the service is on other machines, and as many workers as run share the work: see",
-        "daymark server run --nats.",
+        "With --nats and --fleet the service runs on other machines, as any number of workers (daymark server run",
+        "--nats), and no data folder is used.",
         "",
         "Each flag can also stand in a configuration file or in the environment: see daymark config get.",
         "",
@@ -60,7 +68,8 @@ async function serve(
   const asked = stopAsked(process);
   const log = openLogger({ stream: stderr, format, level, service: "gateway" }, errorText);
   const where = { link: target.link, ...listening(host), port: mqttPort };
-  const report = (line: string) => log.say("warn", "gateway-process", line);
+  if (settings.nats && settings.fleet !== undefined) log.ofFleet(settings.fleet);
+  const report = gatewayReport(log);
   const pool = await startGateways({ ...where, metricsPort, processes, report }).catch((error: unknown) => {
     throw isUnreachable(error) ? noServer(target, error) : portInUse(error, { mqttPort, metricsPort });
   });
@@ -72,7 +81,7 @@ async function serve(
       healthPort === undefined ? undefined : await serveHealth({ port: healthPort, ready, metrics });
     tellStarted(pool, probes?.url);
     await asked;
-    log.say("info", "stopping", "stopping");
+    log.say("stopping", "stopping");
     isEnding = true;
     await pool.close();
     await probes?.close();
@@ -86,7 +95,7 @@ async function serve(
     const also = { ...(metricsUrl && { metrics: metricsUrl }), ...(health && { health }) };
     if (json) printJson(stdout, { port, pids, ...also });
     else printRecord(stdout, { port: String(port), processes: pids.join(" "), ...also });
-    log.say("info", "started", "stop with Ctrl-C", health === undefined ? {} : { health });
+    log.say("started", "stop with Ctrl-C", health === undefined ? {} : { health });
   }
 }
 

@@ -36,16 +36,16 @@ export function serverRun(startGateway: StartGateway, startGateways: StartGatewa
     docs: {
       brief: "Run a fleet: service, API and gateway in one process, or gateways beside it",
       fullDescription: [
-        "Opens the fleet in the data folder, or founds one there, and serves until Ctrl-C. The API listens on this",
-        "machine only. The gateway listens on this machine only as long as --host is localhost, else everywhere.",
-        "More gateways can be started beside it, on a port of their own: daymark gateway run.",
+        "Opens the fleet in the data folder, or founds one there, and serves until Ctrl-C. The API can be reached from",
+        "this machine only, and so can the gateway while --host is localhost; with any other --host it listens on all",
+        "addresses. More gateways can be started beside it, on a port of their own: daymark gateway run.",
         "",
-        "With --nats it is one worker of several: the log is a JetStream stream that they share, each keeps a copy in",
-        "its data folder, and gateways run elsewhere: daymark gateway run --nats. A folder that holds such a copy is",
-        "never to be served without --nats: what is decided there alone contradicts the others. See docs/operations.md.",
+        "With --nats it is one worker of several. The log is then a JetStream stream that they share; each worker keeps",
+        "a copy in its data folder, and gateways run by themselves: daymark gateway run --nats. Never serve such a",
+        "folder without --nats: what is decided there alone contradicts the others. See docs/operations.md.",
         "",
-        "With --returns attest a device that no verifier vouches for waits for an operator, as all do with ask: see",
-        "daymark device readmit.",
+        "With --returns ask every device whose LDevID has ended waits for an operator (daymark device readmit); with",
+        "attest only those wait that no verifier vouches for.",
         "",
         "Each flag can also stand in a configuration file or in the environment: see daymark config get.",
         "",
@@ -131,7 +131,7 @@ async function serve(
     );
     tellStarted({ id, folder, api: api.url, front, health: health?.url }, json, process, log);
     await untilEnd(asked, fleet.failure, log);
-    log.say("info", "stopping", "stopping");
+    log.say("stopping", "stopping");
   } finally {
     health?.ending();
     for (const part of open.reverse()) await part.close();
