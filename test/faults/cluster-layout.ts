@@ -16,6 +16,7 @@ const FROM_ALL = " cut off from all servers";
 
 export class ClusterLayout implements EnduringLayout {
   readonly parts: readonly string[];
+  readonly awaited = [];
   readonly cuts = PIECES.flatMap((piece) => [piece + FROM_LEADER, piece + FROM_ALL]);
   readonly logs: readonly string[];
   readonly #program: Program;

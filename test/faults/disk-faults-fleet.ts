@@ -56,9 +56,9 @@ async function faulted(
   if (exitCode === null || exitCode === 0)
     complaints.push(`it ended with ${exitCode ?? signal}: ${server.stderr}`);
   await rest();
-  const judge = await load.gather();
   const watch = new LogWatch(log, (record) => sailors.hear(record));
   await watch.read();
+  const judge = await load.gather();
   const lost = [...load.told].filter((fact) => !watch.facts.has(fact));
   complaints.push(...lost.map((fact) => `not in the log: ${fact}`), ...watch.complaints, ...judge());
   return { fault: inWords(fault), acknowledged: load.told.size, complaints };

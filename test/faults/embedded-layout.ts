@@ -10,6 +10,7 @@ const SERVER = "server";
 /** `daymark server run`, its gateway inside. */
 export class EmbeddedLayout implements FleetLayout {
   readonly parts = [SERVER];
+  readonly awaited = [];
   readonly logs: readonly string[];
   readonly #program: Program;
   readonly #data: string;

@@ -25,9 +25,10 @@ export class FleetJudge {
 
   /** @returns what the log lacks or must not have, and what devices have that they must not. */
   async log(): Promise<readonly string[]> {
+    await this.#read();
     const judge = await this.#load.gather();
     const told = [...this.#load.told];
-    for (const watch of this.#watches) await watch.read();
+    await this.#read();
     const isKnown = (fact: string) => this.#watches.some((watch) => watch.facts.has(fact));
     const [newest] = this.#watches.toSorted((a, b) => b.position - a.position);
     const { devices } = newest?.folded.view ?? {};
@@ -62,6 +63,10 @@ export class FleetJudge {
   /** The i-th copy begins anew: what it said before binds it no more. */
   forget(i: number): void {
     this.#watches[i] = this.#watch(this.#logs[i] ?? "");
+  }
+
+  async #read(): Promise<void> {
+    for (const watch of this.#watches) await watch.read();
   }
 
   #watch(folder: string): LogWatch {

@@ -14,6 +14,8 @@ export interface Reached {
 
 export interface FleetLayout {
   readonly parts: readonly string[];
+  /** Those of them for which everybody waits: whoever asked gets no answer, and no refusal, until they are back. */
+  readonly awaited: readonly string[];
   /** Folders of all event logs, in the order of the APIs: of the one, or of each worker's copy. */
   readonly logs: readonly string[];
   /** Starts every part that does not run. Resolves when all serve. */

@@ -36,8 +36,10 @@ export interface KillingFleet {
 const MOMENTS = ["milliseconds", "answer"] as const;
 const LONGEST_MS = 2_500;
 const MOST_TOLD = 40;
-/** Of a server that is gone, or a partition: a client takes a silent server for lost after 10 s. */
+/** Of a server that is gone, or a partition: a client takes a silent server for lost after 10 s. Most are shorter. */
 const LONGEST_GONE_MS = 14_000;
+const OFTEN_GONE_MS = 1_500;
+const ONE_LONG_IN = 4;
 /** One round in so many is a partition, where there are any. */
 const ONE_CUT_IN = 3;
 /** After so many mendings in one round, one more fence is a fault. */
@@ -105,6 +107,7 @@ class Storm {
     const { rest } = this.#load.begin(this.#reached, draw);
     await this.#moment(draw);
     const harm = await this.#harm(draw);
+    if (this.#layout.awaited.includes(harm)) this.#reached = await this.#layout.start();
     await rest();
     count(this.#killed, harm);
     const complaints = [...(await this.#judge.log())];
@@ -137,7 +140,7 @@ class Storm {
     if (!isEnduring(layout)) await layout.kill(harm);
     else {
       await (cuts.length > 0 ? layout.cut(harm) : layout.kill(harm));
-      await setTimeout(draw(LONGEST_GONE_MS));
+      await setTimeout(draw(draw(ONE_LONG_IN) === 0 ? LONGEST_GONE_MS : OFTEN_GONE_MS));
       await layout.heal();
       await this.#moment(draw);
     }

@@ -10,6 +10,7 @@ import { emptyFold, type Folded, foldEvent } from "../../fleet/fold.js";
 import type { LogRecord, Position } from "../../fleet/ports.js";
 import { type DeviceView, directiveVersion, releaseVersion } from "../../fleet/view.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import { withCopyOf } from "./log-copy.js";
 import { factsOf } from "./facts.js";
 
 /** Records that may be durable and not yet in the view of a server that runs. */
@@ -46,8 +47,12 @@ export class LogWatch {
   }
 
   /** Reads on, beside a server that runs or after one that was killed. @throws FleetError when it cannot be read. */
-  async read(): Promise<void> {
-    const log = LmdbEventLog.open(this.#folder);
+  read(): Promise<void> {
+    return withCopyOf(this.#folder, (copy) => this.#readIn(copy));
+  }
+
+  async #readIn(copy: string): Promise<void> {
+    const log = LmdbEventLog.open(copy);
     try {
       const known = this.position;
       let end = Math.max(0, known - 1);

@@ -74,10 +74,12 @@ export class Sailors {
   }
 
   /**
-   * What each has stored. To be taken before the log is read, and judged after it.
+   * What each has stored. The log is read before this, for what they have told the fleet until now; and after it,
+   * for what they were told: they sail on meanwhile, where the fleet does. Then it is judged.
    * @returns the facts that it was told, and what judges its state by the log.
    */
   async stored(): Promise<{ readonly facts: readonly string[]; readonly judge: () => readonly string[] }> {
+    for (const witness of this.#witnesses.values()) witness.settle();
     const written = await this.#crew.write(0, this.numbers.length);
     const records = await Promise.all(written.map(({ line }) => recordIn(line)));
     return {

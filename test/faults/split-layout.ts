@@ -8,6 +8,7 @@ const NATS = "nats-server";
 
 export class SplitLayout implements FleetLayout {
   readonly parts = [NATS, ...WORKERS, ...GATEWAYS];
+  readonly awaited = [NATS];
   readonly logs: readonly string[];
   readonly #nats: NatsServer;
   readonly #pieces: Pieces;

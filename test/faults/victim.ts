@@ -54,7 +54,7 @@ export class Victim {
   /** Resolves when none of its threads runs: one that waits for the disk stops when it is back. */
   async freeze(): Promise<void> {
     this.#child.kill("SIGSTOP");
-    while (!(await isStopped(this.pid))) await setImmediate();
+    await untilStopped(this.pid);
   }
 
   async kill(): Promise<Ended> {
@@ -69,7 +69,11 @@ export class Victim {
   }
 }
 
-/** @throws Error when the process is gone. */
+/** Resolves when none of its threads runs. @throws Error when the process is gone. */
+export async function untilStopped(pid: number): Promise<void> {
+  while (!(await isStopped(pid))) await setImmediate();
+}
+
 async function isStopped(pid: number): Promise<boolean> {
   const threads = await readdir(`/proc/${pid}/task`);
   const states = await Promise.all(threads.map((thread) => stateOf(`/proc/${pid}/task/${thread}/stat`)));

@@ -24,6 +24,7 @@ function witness(): Witness {
     { ...at, type: "receipt-received", held },
   ];
   for (const event of events) made.hear(event as unknown as FleetEvent);
+  made.settle();
   return made;
 }
 
@@ -97,6 +98,7 @@ test("a release in force lifts, down to the level that it leaves", () => {
   const about = { advisories: NO_VERSION, removals: NO_VERSION };
   const lease = { ...at, type: "lease-issued", required, held: { ...held, ...about } };
   one.hear(lease as unknown as FleetEvent);
+  one.settle();
   const freed = { version: [1, 4], level: "observe" } as const;
   expect(one.look(kept({ release: [1, 4], freed, level: "observe" }))).toEqual([]);
   expect(one.look(kept({ release: [1, 4], freed, level: "none" }))).toHaveLength(1);
@@ -110,9 +112,20 @@ test("what the fleet was made to think of it is told once", () => {
   expect(one.look(kept())).toEqual([]);
 });
 
+test("what it told the fleet counts for looks that begin later", () => {
+  const one = witness();
+  const held = { ...at, authority: 2, ledger: [1, 9], directive: [1, 3], release: [1, 2], done: {} };
+  const told = { ...held, advisories: NO_VERSION, removals: NO_VERSION };
+  one.hear({ ...at, type: "receipt-received", held: told } as unknown as FleetEvent);
+  expect(one.look(kept())).toEqual([]);
+  one.settle();
+  expect(one.look(kept())).toEqual([expect.stringMatching(/ledger is 1.4, and was 1.9/)]);
+});
+
 test("other devices are none of its business", () => {
   const held = { authority: 9, ledger: [9, 9] };
   const one = witness();
   one.hear({ ...at, number: 8, type: "receipt-received", held } as unknown as FleetEvent);
+  one.settle();
   expect(one.look(kept())).toEqual([]);
 });

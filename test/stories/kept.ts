@@ -2,7 +2,7 @@
  * What the folder of a device that was killed must still hold, by what the fleet's log says of it and by
  * what the folder held before (P3, P4). Pure, and knows nothing of how a device comes to its state.
  */
-import type { FleetEvent } from "../../fleet/events.js";
+import type { FleetEvent, HeldFact } from "../../fleet/events.js";
 import { higherLevel, type Level, LEVELS } from "../../protocol/level.js";
 import type { ActsDone, HeldVector } from "../../protocol/vector.js";
 import { compareVersions, NO_VERSION, type Version } from "../../protocol/version.js";
@@ -41,6 +41,8 @@ const NOTHING: Least = {
 export class Witness {
   readonly #number: number;
   #least = NOTHING;
+  /** What it told the fleet that it holds, and need not have held when it was last looked at. */
+  #claims: HeldFact[] = [];
   /** What directives ask for, by version. */
   readonly #asked = new Map<string, Level>();
   /** Directives that the device was seen to hold. */
@@ -62,13 +64,13 @@ export class Witness {
     if (event.type === "alarm-reported") this.#slander.push(`it told the fleet of an alarm: ${event.kind}`);
     if (event.type === "lease-issued") this.#leased.add(dotted(event.required.release));
     if (event.type !== "lease-issued" && event.type !== "receipt-received") return;
-    const { held } = event;
-    this.#raise({
-      ...NOTHING,
-      authority: held.authority,
-      versions: KINDS.map((kind) => held[kind]),
-      done: held.done,
-    });
+    this.#claims.push(event.held);
+  }
+
+  /** Whatever it has told the fleet in what was heard until now, it has to hold when it is looked at from now on. */
+  settle(): void {
+    for (const { authority, done, ...held } of this.#claims.splice(0))
+      this.#raise({ ...NOTHING, authority, versions: KINDS.map((kind) => held[kind]), done });
   }
 
   /** @returns what must not be, each as a sentence; none where all is as it should be. */

@@ -176,6 +176,7 @@ class Victim {
   }
 
   async #look(when: string): Promise<Kept> {
+    this.#witness.settle();
     const kept = await look(this.#folder);
     this.#complaints.push(...this.#witness.look(kept).map((complaint) => `${when}: ${complaint}`));
     if (kept.unfinished) this.#savesCut += 1;

@@ -176,6 +176,8 @@ test("P3: a fleet restored from an older copy takes back what devices carry, and
     await harbor.start(sailor);
   }
   await harbor.speaking(freed);
+  const saidAgain = () => harbor.service.view.devices.get(held.number)?.directive?.version[0] === 2;
+  await until(saidAgain, "the directive stands in the new term");
   expect(held.device.standing).toBe("isolate");
   await harbor.release([held.number]);
   await harbor.speaking(held);
