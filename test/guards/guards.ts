@@ -9,9 +9,11 @@ import { backupGuards } from "./rows/backup.js";
 import { busGuards } from "./rows/bus.js";
 import { jetStreamGuards } from "./rows/jetstream.js";
 import { workersGuards } from "./rows/workers.js";
+import { logOfGuards } from "./rows/log-of.js";
 import { operationsGuards } from "./rows/operations.js";
 import { faultGuards } from "./rows/faults.js";
 import { fenceGuards } from "./rows/fence.js";
+import { leftOutGuards } from "./rows/left-out.js";
 import { recoverGuards } from "./rows/recover.js";
 import { apiGuards } from "./rows/api.js";
 import { bundleGuards } from "./rows/bundle.js";
@@ -51,9 +53,11 @@ import { x509Guards } from "./rows/x509.js";
 export const guards: readonly Guard[] = [
   ...auditGuards,
   ...recoverGuards,
+  ...leftOutGuards,
   ...fenceGuards,
   ...faultGuards,
   ...operationsGuards,
+  ...logOfGuards,
   ...backupGuards,
   ...busGuards,
   ...jetStreamGuards,

@@ -230,6 +230,14 @@ export const busGuards: readonly Guard[] = [
     },
   },
   {
+    name: "a bus answers in inboxes alone",
+    principle: "P1",
+    file: "protocol/adapters/nats-bus.ts",
+    find: "return reply?.startsWith(INBOX) ? reply : undefined;",
+    replace: "return reply;",
+    test: { file: "test/contracts/bus.test.ts", name: "P1: answers go to inboxes alone" },
+  },
+  {
     name: "a bus refuses what is larger than it carries",
     principle: "P11",
     file: "protocol/adapters/nats-bus.ts",

@@ -215,7 +215,7 @@ export const fleetCoreGuards: readonly Guard[] = [
   {
     name: "the service tells of a new term of directives",
     principle: "P2",
-    file: "fleet/service.ts",
+    file: "fleet/decisions.ts",
     find: "[terms.directive !== before.directive, terms.time !== before.time]",
     replace: "[terms.directive < before.directive, terms.time !== before.time]",
     test: { file: "test/stories/cured.test.ts", name: "a stolen key uses up an act" },

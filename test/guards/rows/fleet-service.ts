@@ -30,8 +30,8 @@ export const fleetServiceGuards: readonly Guard[] = [
     name: "a link is in the log before a key file is moved",
     principle: "P4",
     file: "fleet/keys-held.ts",
-    find: "    this.#next = use.keys;\n",
-    replace: "    await this.#staged?.settle(use);\n    this.#next = use.keys;\n",
+    find: "    this.#next = next;\n",
+    replace: "    await this.#staged?.settle(use);\n    this.#next = next;\n",
     test: { file: AUTHORITY, name: "when the log refuses the link" },
   },
   {
@@ -85,8 +85,8 @@ export const fleetServiceGuards: readonly Guard[] = [
   {
     name: "no link ends releases that nobody can sign again",
     principle: "P9",
-    file: "fleet/service.ts",
-    find: "    assertKeepsReleases(this.trust.authority.value, next.authority.value, use.keys);\n",
+    file: "fleet/decisions.ts",
+    find: "    assertKeepsReleases(newest, next.authority.value, use.keys);\n",
     replace: "",
     test: { file: AUTHORITY, name: "and moves them elsewhere and keeps both terms is refused" },
   },
@@ -136,9 +136,9 @@ export const fleetServiceGuards: readonly Guard[] = [
   {
     name: "an LDevID of a CA that is gone is no answer to a retry",
     principle: "P9",
-    file: "fleet/service.ts",
-    find: "withoutDeadCertificates(this.view, request.number, this.trust)",
-    replace: "(withoutDeadCertificates, this.view)",
+    file: "fleet/decisions.ts",
+    find: "withoutDeadCertificates(known, request.number, decider.trust())",
+    replace: "(withoutDeadCertificates, known)",
     test: { file: AUTHORITY, name: "a device whose LDevID was still on its way" },
   },
   {

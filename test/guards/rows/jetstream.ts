@@ -5,6 +5,7 @@ const EVENT_LOG = "test/contracts/event-log.test.ts";
 const FENCE = "test/contracts/jetstream-fence.test.ts";
 const MESSAGE = "test/contracts/jetstream-message.test.ts";
 const SETTINGS = "test/contracts/jetstream-settings.test.ts";
+const TAIL = "test/contracts/jetstream-tail.test.ts";
 const WORKERS = "test/contracts/jetstream-workers.test.ts";
 
 export const jetStreamGuards: readonly Guard[] = [
@@ -12,9 +13,9 @@ export const jetStreamGuards: readonly Guard[] = [
     name: "jetstream: an append counts only when it is in this worker's copy",
     principle: "P4",
     file: "fleet/adapters/jetstream-appends.ts",
-    find: "      if (answer) await this.#judge(",
+    find: "      const isSentAgain =",
     replace:
-      "      if (answer && !answer.isRefused) this.#settle(id)?.resolve(answer.position);\n      if (answer) await this.#judge(",
+      "      if (answer && !answer.isRefused) this.#settle(id)?.resolve(answer.position);\n      const isSentAgain =",
     test: {
       file: EVENT_LOG,
       name: "JetStreamEventLog an append resolves once every follower has taken the record",
@@ -32,7 +33,7 @@ export const jetStreamGuards: readonly Guard[] = [
     name: "jetstream: appends that wait are bounded",
     principle: "P11",
     file: "fleet/adapters/jetstream-appends.ts",
-    find: "this.#pending.size >= MAX_PENDING",
+    find: "this.#sending >= MAX_SENDING",
     replace: "this.#pending.size < 0",
     test: { file: WORKERS, name: "P11: refuses what would wait beyond 4,096 appends" },
   },
@@ -72,9 +73,9 @@ export const jetStreamGuards: readonly Guard[] = [
     name: "jetstream: only who has no record makes the stream",
     principle: "P3",
     file: "fleet/adapters/jetstream-event-log.ts",
-    find: "history.end.position === 0)",
-    replace: "history.end.position >= 0)",
-    test: { file: FENCE, name: "it is not made anew by who has records" },
+    find: "history.end.position === 0 ?",
+    replace: "history.end.position >= 0 ?",
+    test: { file: "test/contracts/jetstream-fence.test.ts", name: "it is not made anew by who has records" },
   },
   {
     name: "jetstream: who is fenced tells all others",
@@ -101,12 +102,60 @@ export const jetStreamGuards: readonly Guard[] = [
     test: { file: FENCE, name: "a record whose writer had another history" },
   },
   {
-    name: "jetstream: a record follows the one before it of its subject",
+    name: "jetstream: of two records that follow the same one the first counts",
     principle: "P3",
-    file: "fleet/adapters/jetstream-history.ts",
-    find: "if (expected !== this.headOf(subject)) {",
-    replace: "if (expected < 0) {",
-    test: { file: MESSAGE, name: "does not take a record that follows another record of its subject" },
+    file: "fleet/adapters/jetstream-message.ts",
+    find: "expected !== head &&",
+    replace: "expected < 0 &&",
+    test: { file: MESSAGE, name: "of two that follow the same record the first counts" },
+  },
+  {
+    name: "jetstream: no fence that a copy proves is taken for a record that came too late",
+    principle: "P3",
+    file: "fleet/adapters/jetstream-message.ts",
+    find: " && !isProvenByCopy(events[0])",
+    replace: "",
+    test: { file: MESSAGE, name: "a fence that a copy proves counts, whatever came before it" },
+  },
+  {
+    name: "jetstream: a fence that is decided on what is known can come too late",
+    principle: "P3",
+    file: "fleet/adapters/jetstream-message.ts",
+    find: 'return proof?.kind === "copy";',
+    replace: "return proof !== undefined;",
+    test: { file: MESSAGE, name: "a fence that is decided on what is known is as late as any decision" },
+  },
+  {
+    name: "jetstream: a lagging writer is judged by records on their way to the disk",
+    principle: "P3",
+    file: "fleet/adapters/jetstream-tail.ts",
+    find: "if (history.hashAt(knew.position) === undefined) await this.#written;",
+    replace: "",
+    test: { file: TAIL, name: "a writer that lagged is judged by records" },
+  },
+  {
+    name: "jetstream: a stranger in the inbox does not end the tail",
+    principle: "P11",
+    file: "fleet/adapters/jetstream-deliveries.ts",
+    find: "if (!place) continue;",
+    replace: "if (!place) return;",
+    test: { file: TAIL, name: "what a stranger sends to the tail's inbox is passed over" },
+  },
+  {
+    name: "jetstream: whoever mends a stream finds out that somebody writes into it",
+    principle: "P3",
+    file: "fleet/adapters/jetstream-closed.ts",
+    find: "if (seq !== end.position + 1)",
+    replace: "if (seq < 0)",
+    test: { file: "test/fleet/recover-stream.test.ts", name: "whoever still writes meanwhile is found" },
+  },
+  {
+    name: "jetstream: whoever came too late is not told that it counts",
+    principle: "P4",
+    file: "fleet/adapters/jetstream-appends.ts",
+    find: "if (!isOvertaken) {",
+    replace: "if (!isOvertaken || pending.taken === undefined) {",
+    test: { file: FENCE, name: "holds its place, and nothing else" },
   },
   {
     name: "jetstream: no record is left out",

@@ -66,17 +66,16 @@ export const recoverGuards: readonly Guard[] = [
     name: "recover: stopped while the stream is made anew, it remembers the old one",
     principle: "P3",
     file: "fleet/cli/recover-place.ts",
-    find: "    asides: async () => (await unsettled()).map((file) => savedRecords(name, join(folder, file))),\n",
-    replace:
-      "    asides: async () => (await unsettled()).slice(0, 0).map((file) => savedRecords(name, file)),\n",
+    find: "const asides = (await unsettled()).map(",
+    replace: "const asides = (await unsettled()).slice(0, 0).map(",
     test: { file: STREAM, name: "it has not forgotten what stood in the old one" },
   },
   {
     name: "recover: stopped before its last record, it still ends the fence",
     principle: "P9",
     file: "fleet/recovery/plan.ts",
-    find: "if (copy.end === shared && !newTerms && !isResumed)",
-    replace: "if (copy.end === shared && !newTerms)",
+    find: "copy?.end === shared && !newTerms && !isResumed && !isBroken;",
+    replace: "copy?.end === shared && !newTerms && !isBroken;",
     test: { file: STREAM, name: "stopped before its last record it ends the fence" },
   },
   {

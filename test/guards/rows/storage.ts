@@ -5,6 +5,7 @@ const EVENT_LOG = "test/contracts/event-log.test.ts";
 const DEVICE_STORE = "test/contracts/device-store.test.ts";
 const KEY_STORE = "test/contracts/key-store.test.ts";
 const CLOCK = "test/contracts/clock.test.ts";
+const PLACE = "test/contracts/lmdb-place.test.ts";
 
 export const storageGuards: readonly Guard[] = [
   {
@@ -129,5 +130,21 @@ export const storageGuards: readonly Guard[] = [
     find: "behind === -1 ? this.#waiting.length : behind",
     replace: "this.#waiting.length",
     test: { file: CLOCK, name: "400 days pass at once" },
+  },
+  {
+    name: "lmdb: nothing is written from a place that others were at",
+    principle: "P4",
+    file: "fleet/adapters/lmdb-event-log.ts",
+    find: "if (transaction <= this.#transaction) throw",
+    replace: "if (transaction < 0) throw",
+    test: { file: PLACE, name: "where lmdb goes 1 transactions back" },
+  },
+  {
+    name: "lmdb: not right after it was opened either",
+    principle: "P4",
+    file: "fleet/adapters/lmdb-event-log.ts",
+    find: "this.#transaction = Number(",
+    replace: "this.#transaction = 0 * Number(",
+    test: { file: PLACE, name: "right after it was opened too" },
   },
 ];

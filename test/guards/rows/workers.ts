@@ -1,23 +1,24 @@
 /** Guards of services that decide on one log. */
 import type { Guard } from "../guard.js";
 
+const AUTHORITY = "test/fleet/workers-authority.test.ts";
 const WORKERS = "test/fleet/workers.test.ts";
 
 export const workersGuards: readonly Guard[] = [
   {
     name: "a lease knows what was decided elsewhere meanwhile",
     principle: "P4",
-    file: "fleet/service.ts",
-    find: "isContact && this.#known.decidedAt !== decidedAt",
+    file: "fleet/decisions.ts",
+    find: "isContact && known.decidedAt !== decidedAt",
     replace: "isContact && decidedAt < 0",
     test: { file: WORKERS, name: "a lease that is answered names all that stands before it in the log" },
   },
   {
     name: "nobody is refused for what another service has not told yet",
     principle: "P9",
-    file: "fleet/service.ts",
-    find: 'if (this.#known.position !== position) return "again";',
-    replace: 'if (this.#known.position < 0) return "again";',
+    file: "fleet/decisions.ts",
+    find: 'if (known.position !== position) return "again";',
+    replace: 'if (known.position < 0) return "again";',
     test: { file: WORKERS, name: "nor for a hold that was lifted meanwhile at the other" },
   },
   {
@@ -50,12 +51,12 @@ export const workersGuards: readonly Guard[] = [
     file: "fleet/keys-held.ts",
     find: "    this.#behind = chain; // another service installed it\n    this.#taking = this.take(chain);\n",
     replace: "",
-    test: { file: WORKERS, name: "the other signs with the keys that it names" },
+    test: { file: AUTHORITY, name: "the other signs with the keys that it names" },
   },
   {
     name: "a refusal waits for the log once",
     principle: "P11",
-    file: "fleet/service.ts",
+    file: "fleet/decisions.ts",
     find: "asked.isCaughtUp = true;",
     replace: "asked.isCaughtUp = false;",
     test: { file: WORKERS, name: "while others write on, a stranger is refused at once" },
@@ -90,7 +91,15 @@ export const workersGuards: readonly Guard[] = [
     file: "fleet/keys-held.ts",
     find: "if (!this.#behind) return this.#keys;",
     replace: "if (this.#keys) return this.#keys;",
-    test: { file: WORKERS, name: "where the other lacks a key that it names" },
+    test: { file: AUTHORITY, name: "where the other lacks a key that it names" },
+  },
+  {
+    name: "a link that was installed elsewhere meanwhile is not installed again",
+    principle: "P3",
+    file: "fleet/decisions.ts",
+    find: 'if (known.folded.chain !== chain) return "again";',
+    replace: "",
+    test: { file: AUTHORITY, name: "while the other reads its keys for the same link, it stands once" },
   },
   {
     name: "a worker's copy is not decided on alone",
