@@ -21,14 +21,11 @@ export interface LogFields {
   readonly api?: string;
   readonly gateway?: string;
   readonly health?: string;
-  readonly ready?: boolean;
-  /** Names of checks that do not hold, with blanks between. */
-  readonly failed?: string;
   /** Where a mistake of ours came up: file and line of the innermost calls. */
   readonly stack?: string;
 }
 
-const ALLOWED: { readonly [Name in keyof LogFields]-?: "string" | "number" | "boolean" } = {
+const ALLOWED: { readonly [Name in keyof LogFields]-?: "string" | "number" } = {
   code: "string",
   position: "number",
   fact: "string",
@@ -37,8 +34,6 @@ const ALLOWED: { readonly [Name in keyof LogFields]-?: "string" | "number" | "bo
   api: "string",
   gateway: "string",
   health: "string",
-  ready: "boolean",
-  failed: "string",
   stack: "string",
 };
 const MAX_FIELD = 512;
