@@ -11,6 +11,8 @@ scratch=$(mktemp -d)
 finish() {
   # Also reached when a stage ends this script early, which is a failure of its own.
   if [ "$1" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  # Named once more here: far above, among thousands that passed, nobody finds them.
+  if [ -s "$scratch/failures.txt" ]; then printf '\n== not passed\n' && cat "$scratch/failures.txt"; fi
   rm -rf "$scratch"
   echo "$passed passed, $failed failed"
   if [ "$failed" -ne 0 ]; then exit 1; fi
@@ -49,15 +51,23 @@ tally() {
   count "${good:-0}" "${bad:-0}"
 }
 
-# test_counts <report>: "N M" from vitest's report: what passed, and all that did not: failed, skipped, or a file that did not load.
+# test_counts <report>: "N M" from vitest's report: what passed, and all that did not: failed, skipped, or a file that
+# did not load. Each of the latter gets its file, name and message in failures.txt.
 test_counts() {
   node --input-type=commonjs -e '
-    const { testResults } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
-    const tests = testResults.flatMap((file) => file.assertionResults);
-    const passed = tests.filter(({ status }) => status === "passed").length;
-    const unloaded = testResults.filter((file) => file.assertionResults.length === 0).length;
-    console.log(passed, tests.length - passed + unloaded);
-  ' "$1"
+    const { appendFileSync, readFileSync } = require("node:fs");
+    const { testResults } = JSON.parse(readFileSync(process.argv[1], "utf8"));
+    const tests = testResults.flatMap(({ name, message, assertionResults: tests }) =>
+      tests.length > 0
+        ? tests.map((test) => ({ file: name, ...test }))
+        : [{ file: name, fullName: "", status: "did not load", failureMessages: [message] }],
+    );
+    const failed = tests.filter(({ status }) => status !== "passed");
+    const text = ({ file, fullName, status, failureMessages = [] }) =>
+      [`${file}: ${fullName} (${status})`, ...failureMessages.join("\n").split("\n").slice(0, 12)].join("\n  ") + "\n";
+    appendFileSync(process.argv[2], failed.map(text).join(""));
+    console.log(tests.length - failed.length, failed.length);
+  ' "$1" "$scratch/failures.txt"
 }
 
 # All of them: npm run test:guards. Here the slice that relies on the tests just run.
