@@ -39,7 +39,9 @@ const begun = performance.now();
 const data = await mkdtemp(join(tmpdir(), "daymark-killed-fleet-"));
 try {
   const layout = await open(data);
-  const killed = await killedFleet({ ...asked, layout }, (round) => process.stderr.write(`round ${round}\r`));
+  const killed = await killedFleet({ ...asked, layout }, (round, complaints) => {
+    process.stderr.write(`round ${round}${complaints.length > 0 ? `: ${complaints.join("\n")}\n` : "\r"}`);
+  });
   const minutes = (performance.now() - begun) / MINUTE_MS;
   const figures = { layout: values.layout, ...asked, ...killed, minutes };
   giveOut(`fleet-${values.layout}`, [killedTable(killed, minutes)], figures, killed.complaints);

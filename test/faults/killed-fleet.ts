@@ -45,10 +45,10 @@ const ONE_CUT_IN = 3;
 /** After so many mendings in one round, one more fence is a fault. */
 const MOST_MENDED = 2;
 
-/** @param onRound - called after each. */
+/** @param onRound - called after each, with what does not hold. */
 export async function killedFleet(
   { seed, rounds, devices, layout }: KillingFleet,
-  onRound: (round: number) => void = () => undefined,
+  onRound: (round: number, complaints: readonly string[]) => void = () => undefined,
 ): Promise<KilledFleet> {
   const complaints: string[] = [];
   try {
@@ -63,7 +63,7 @@ export async function killedFleet(
           when = `round ${round}`;
           const said = await storm.round(drawAt(seed, round));
           complaints.push(...said.map((complaint) => `${when}, ${complaint}`));
-          onRound(round);
+          onRound(round, said);
         }
         when = "the end";
         complaints.push(...(await storm.finish()).map((complaint) => `${when}, ${complaint}`));
