@@ -1,7 +1,8 @@
 /** mosquitto 2 with mutual TLS against a CA file, on a free port. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
+import { freePort } from "../free-port.js";
 import { Wallet } from "../peers/mosquitto.js";
 import { clientCas, serverPass } from "./connect-crowd.js";
 import type { RunningServer } from "./connect-processes.js";
@@ -60,15 +61,6 @@ export function mosquittoVersion(): string {
     if (!stdout) throw new Error(`${PROGRAM} is not installed: ${HOW}`, { cause: error });
     return firstLine(stdout);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function listening(port: number): Promise<void> {

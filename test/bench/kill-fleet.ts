@@ -10,9 +10,10 @@ import { parseArgs } from "node:util";
 import { table } from "../docs/markdown.js";
 import { ClusterLayout } from "../faults/cluster-layout.js";
 import { EmbeddedLayout } from "../faults/embedded-layout.js";
-import { type FleetLayout, freePort } from "../faults/fleet-layout.js";
+import type { FleetLayout } from "../faults/fleet-layout.js";
 import { type KilledFleet, killedFleet } from "../faults/killed-fleet.js";
 import { SplitLayout } from "../faults/split-layout.js";
+import { freePort } from "../free-port.js";
 import { BUILT } from "../stories/device-process.js";
 import { giveOut } from "./output.js";
 

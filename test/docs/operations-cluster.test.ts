@@ -2,14 +2,13 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectNats } from "../../protocol/adapters/nats-connection.js";
 import { doctor } from "../../fleet/cli/commands/doctor.js";
 import { CliProcess } from "../fleet/cli-process.js";
+import { freePort } from "../free-port.js";
 import { inProcess } from "../fleet/in-process.js";
 import { temporaryFolder } from "../fleet/served-fleet.js";
 import { until } from "../stories/harbor.js";
@@ -200,12 +199,4 @@ async function makeCertificates(): Promise<void> {
   ]);
   for (const user of ["worker", "gateway", "recover"])
     await run("openssl", ["req", "-x509", ...ca, ...key(user), ...out(user), "-subj", `/CN=daymark-${user}`]);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

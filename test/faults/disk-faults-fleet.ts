@@ -2,11 +2,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../free-port.js";
 import { drawFrom } from "../fuzz/draw.js";
 import type { Program } from "../stories/device-process.js";
 import { type Faulted, HANGS_MS, inWords, ONE_THREAD } from "./disk-faults.js";
 import { EmbeddedLayout } from "./embedded-layout.js";
-import { freePort, type Reached } from "./fleet-layout.js";
+import type { Reached } from "./fleet-layout.js";
 import { FleetLoad } from "./fleet-load.js";
 import { LogWatch } from "./log-watch.js";
 import { Sailors } from "./sailors.js";

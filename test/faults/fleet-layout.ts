@@ -1,6 +1,4 @@
 /** How the processes of a fleet are laid out, for whoever kills them: named parts, any of which may go at any time. */
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 
 /** Where a fleet that serves is found. */
 export interface Reached {
@@ -53,14 +51,4 @@ export interface Mended {
 
 export function isEnduring(layout: FleetLayout): layout is EnduringLayout {
   return "cuts" in layout;
-}
-
-/** One that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,8 +1,8 @@
 /** `daymark server run` with its fleet as a `Store`, under load of operators, newborns and devices. */
+import { freePort } from "../free-port.js";
 import type { Program } from "../stories/device-process.js";
 import type { Draw } from "../fuzz/draw.js";
 import { EmbeddedLayout } from "./embedded-layout.js";
-import { freePort } from "./fleet-layout.js";
 import { FleetLoad } from "./fleet-load.js";
 import { LogWatch } from "./log-watch.js";
 import type { Store, Writing } from "./power.js";

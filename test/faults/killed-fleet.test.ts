@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "../free-port.js";
 import { SOURCE } from "../stories/device-process.js";
 import { EmbeddedLayout } from "./embedded-layout.js";
-import { freePort } from "./fleet-layout.js";
 import { killedFleet } from "./killed-fleet.js";
 
 /** 300, with 200 devices: npm run soak:fleet. */

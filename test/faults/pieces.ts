@@ -2,9 +2,10 @@
 import { cp, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { freePort } from "../free-port.js";
 import type { Program } from "../stories/device-process.js";
 import { signal } from "../stories/gateway-processes.js";
-import { type Reached, freePort } from "./fleet-layout.js";
+import type { Reached } from "./fleet-layout.js";
 import { killPart, startPart, stopPart } from "./fleet-part.js";
 import type { Victim } from "./victim.js";
 

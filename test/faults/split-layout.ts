@@ -1,7 +1,8 @@
 /** A fleet in pieces: nats-server, two workers with a copy of the log each, two gateways. */
+import { freePort } from "../free-port.js";
 import { NatsServer } from "../nats/server.js";
 import type { Program } from "../stories/device-process.js";
-import { type FleetLayout, freePort, type Reached } from "./fleet-layout.js";
+import type { FleetLayout, Reached } from "./fleet-layout.js";
 import { GATEWAYS, Pieces, WORKERS } from "./pieces.js";
 
 const NATS = "nats-server";

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { connect, type NatsConnection, NatsError } from "nats";
+import { freePort } from "../free-port.js";
 
 /** How long a server, or a cluster, may take until it answers. */
 const START_LIMIT_MS = 30_000;
@@ -158,15 +158,6 @@ export async function isEverywhere(nats: NatsConnection, stream: string): Promis
     const others = cluster?.replicas?.filter(({ current, offline }) => current && !offline) ?? [];
     if (others.length !== 2) throw new NatsError("a server is behind", "BEHIND");
   });
-}
-
-/** A port that nobody listens on now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Resolves when JetStream answers, in a cluster by its leader. */
