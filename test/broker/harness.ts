@@ -23,7 +23,7 @@ export const OTHER = 4712;
 export const topics = topicsOf(toHex(fleet.fleetId));
 
 /** Everything here answers within milliseconds; what takes longer never comes. */
-const PATIENCE_MS = Number(process.env["DAYMARK_TEST_PATIENCE_MS"] ?? 10_000);
+const PATIENCE_MS = Number(process.env["DAYMARK_TEST_PATIENCE_MS"] ?? 30_000);
 
 /** What a peer shows in its handshake. */
 export interface Identity {

@@ -13,7 +13,7 @@ export interface Outcome {
 }
 
 /** A client that hangs is killed after this; then its exit code is null. */
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 
 /** @throws Error when mosquitto's clients are not installed. */
 export function mosquitto(

@@ -34,7 +34,7 @@ const UNFINISHED = /^\..*\.new$/;
 
 const FAILED = /"type":"failed"/;
 /** A device that does not stop within this time is taken for one that never will. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 interface Seen {
   /** It said something on stdout. */

@@ -32,7 +32,7 @@ import { entropy, softFleetKeys, softSigner } from "./soft-keys.js";
 
 export const DAY_MS = 86_400_000;
 /** A condition that is not met by then fails with its own words, well before the test runner gives up. */
-const PATIENCE_MS = Number(process.env["DAYMARK_TEST_PATIENCE_MS"] ?? 15_000);
+const PATIENCE_MS = Number(process.env["DAYMARK_TEST_PATIENCE_MS"] ?? 30_000);
 
 export interface HarborOptions {
   readonly policy?: Partial<FleetPolicy>;
