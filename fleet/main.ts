@@ -4,7 +4,7 @@ import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { loadAuditKey } from "./adapters/audit-key.js";
 import { lockFolder } from "./adapters/folder-lock.js";
-import { readFounding, removeFounding } from "./adapters/founding-file.js";
+import { beginFounding, endFounding, readFounding } from "./adapters/founding-file.js";
 import { loadFleetKeys, stagedKeys } from "./adapters/key-folder.js";
 import { linkPath, type LinkServer, serveLink } from "./adapters/link-server.js";
 import { LmdbEventLog } from "./adapters/lmdb-event-log.js";
@@ -31,8 +31,8 @@ import type { FleetView } from "./view.js";
 
 export interface OpenFleetOptions {
   /**
-   * Holds `log`, `keys`, `tokens`, `lock`, a worker's `worker.json` and, while it is served, `server.json` and `link.sock`; before the first
-   * start `founding.bundle`, where the fleet was founded elsewhere.
+   * Holds `log`, `keys`, `tokens`, `lock`, a worker's `worker.json` and, while it is served, `server.json` and
+   * `link.sock`; until the log has the fleet `founding.begun`, and `founding.bundle` where it was founded elsewhere.
    */
   readonly folder: string;
   /** For people, 1 to 40 bytes; used when the fleet is founded. */
@@ -87,6 +87,7 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
     const keyFolder = join(folder, "keys");
     const founding = await readFounding(folder);
     const founded = founding !== undefined || (await hasRecords(log));
+    if (!founded) await beginFounding(folder);
     const keys = await loadFleetKeys(keyFolder, crypto, entropy, founded);
     const staged = stagedKeys(keyFolder, crypto);
     const tokens = await openTokens(join(folder, "tokens"), crypto, entropy);
@@ -116,7 +117,7 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
     };
     const service = await FleetService.open(parts);
     if (!kept && founded) await keepTokenSecret(keyFolder, tokenSecret, hasShownTokens(service.view));
-    if (founding) await removeFounding(folder);
+    await endFounding(folder);
     keeper = await CheckpointKeeper.of(parts.log, crypto);
     const isInUse = keeper.newest !== undefined || (worker !== undefined && founded); // workers share one
     const key = await loadAuditKey(keyFolder, crypto, entropy, isInUse);

@@ -5,6 +5,7 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FleetError } from "../errors.js";
+import { undefinedIfGone } from "./is-there.js";
 
 export interface FolderLock {
   release(): Promise<void>;
@@ -70,7 +71,7 @@ async function runningProcess(content: string): Promise<number | undefined> {
 
 /** When a process started, in ticks since boot (field 22 of proc_pid_stat(5)); "-" where there is no /proc. */
 async function startOf(pid: number): Promise<string> {
-  const stat = await contentOf(`/proc/${pid}/stat`);
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   const afterName = stat?.slice(stat.lastIndexOf(")") + 2).split(" "); // the name may hold blanks
   return afterName?.[19] ?? "-";
 }
@@ -85,8 +86,8 @@ async function linkTo(existing: string, path: string): Promise<boolean> {
   }
 }
 
-async function contentOf(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch(() => undefined);
+function contentOf(path: string): Promise<string | undefined> {
+  return undefinedIfGone(path, readFile(path, "utf8"));
 }
 
 function inUse(folder: string, who: string): FleetError {

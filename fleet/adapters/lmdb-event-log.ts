@@ -1,12 +1,13 @@
 /** `EventLog` on LMDB in one folder: answers after the disk has synced, and stops for good after the first failure. */
 import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FleetError } from "../errors.js";
 import type { FleetEvent } from "../events.js";
 import type { EventLog, Follower, LogRecord, Position, Subject } from "../ports.js";
 import { Followers } from "./followers.js";
+import { assertWhole } from "./lmdb-file.js";
 import { chainHash, conflict, type Draft, draft, openRecord, sealRecord } from "./record-chain.js";
 
 /** Events that may wait for the disk at one time, in bytes of JSON; more is refused as "overloaded". */
@@ -49,8 +50,10 @@ export class LmdbEventLog implements EventLog {
   /** @throws FleetError "storage-failed" when the folder cannot be used. */
   static open(directory: string): LmdbEventLog {
     try {
+      assertWhole(join(directory, "data.mdb"));
       return new LmdbEventLog(directory);
     } catch (cause) {
+      if (cause instanceof FleetError) throw cause;
       throw new FleetError("storage-failed", "the event log cannot be opened; check its folder", { cause });
     }
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { FILE_MODE, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
 import { utf8 } from "../../protocol/bytes.js";
+import { undefinedIfGone } from "./is-there.js";
 
 const ServerInfo = z.object({
   /** Of the HTTP API. */
@@ -24,10 +25,16 @@ export async function removeServerFile(folder: string): Promise<void> {
   await rm(pathIn(folder), { force: true });
 }
 
-/** Undefined when no server runs there, or none that can be understood. */
+/**
+ * Undefined when no server runs there, or none that can be understood.
+ * @throws FleetError "denied" for who may not know, "storage-failed".
+ */
 export async function readServerFile(folder: string): Promise<ServerInfo | undefined> {
+  const path = pathIn(folder);
+  const text = await undefinedIfGone(path, readFile(path, "utf8"));
+  if (text === undefined) return undefined;
   try {
-    return ServerInfo.parse(JSON.parse(await readFile(pathIn(folder), "utf8")));
+    return ServerInfo.parse(JSON.parse(text));
   } catch {
     return undefined;
   }

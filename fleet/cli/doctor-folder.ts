@@ -1,10 +1,13 @@
 /** `daymark doctor`, the data folder: who may read it, its disk, its log and whether the keys are those of the log. */
+import type { Stats } from "node:fs";
 import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeCrypto as crypto } from "../../protocol/adapters/node-crypto.js";
 import { FILE_MODE, removeFile, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { loadAuditKey } from "../adapters/audit-key.js";
+import { hasLostLog } from "../adapters/founding-file.js";
+import { undefinedIfGone } from "../adapters/is-there.js";
 import { loadFleetKeys, stagedKeys } from "../adapters/key-folder.js";
 import { readToken } from "../adapters/token-folder.js";
 import { secretNames } from "../adapters/secret-folder.js";
@@ -29,7 +32,15 @@ import { openLogOf } from "./log-of.js";
 
 /** @param folder - of the fleet. @param now - Unix seconds. */
 export async function checkFolder(folder: string, now: number): Promise<readonly Finding[]> {
-  const found = await stat(folder).catch(() => undefined);
+  let found: Stats | undefined;
+  try {
+    found = await undefinedIfGone(folder, stat(folder));
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    const todo =
+      error.code === "denied" ? "daymark doctor, as the server's user" : "mend the path or its disk";
+    return [fail("folder", error.message, todo)];
+  }
   if (!found)
     return [warn("folder", `there is no fleet in ${folder}`, "daymark server run founds one there")];
   const self = process.getuid?.() ?? found.uid;
@@ -69,6 +80,7 @@ async function checkTokens(folder: string): Promise<Finding> {
 }
 
 const MEND = "stop the server; daymark recover";
+const RESTORE = "restore a backup, or bring a copy of the log: see docs/operations.md";
 
 /** Reads all of it, every record against the one before: beside a server, as that hands it out. */
 async function checkLog(folder: string, now: number): Promise<readonly Finding[]> {
@@ -88,9 +100,10 @@ async function checkLog(folder: string, now: number): Promise<readonly Finding[]
       await log.close();
     }
   } catch (error) {
-    if (error instanceof FleetError) return unread(error);
-    throw error;
+    if (!(error instanceof FleetError)) throw error;
+    if (error.code !== "not-found") return unread(error);
   }
+  if (records === 0) return [await judgeEmpty(folder)];
   const log = ok("log", `${records} records, each as it was written`);
   const trust = folded.chain.at(-1);
   if (!trust) return [log];
@@ -106,11 +119,18 @@ async function checkLog(folder: string, now: number): Promise<readonly Finding[]
   ];
 }
 
+/** No log, or one without a record: before the first start, or lost. */
+function judgeEmpty(folder: string): Promise<Finding> {
+  return attempt("log", RESTORE, async () =>
+    (await hasLostLog(folder))
+      ? fail("log", `${folder} has the keys of a fleet, and no log: the server does not start`, RESTORE)
+      : warn("log", "there is none yet", "daymark server run begins it"),
+  );
+}
+
 /** A log that was not read to its end. */
 function unread({ code, message }: FleetError): readonly Finding[] {
   switch (code) {
-    case "not-found":
-      return [warn("log", "there is none yet", "daymark server run begins it")];
     case "conflict":
       return [warn("log", message, "run daymark doctor again when that is done")];
     case "fenced":
@@ -124,7 +144,7 @@ function unread({ code, message }: FleetError): readonly Finding[] {
     case "bad-request":
       return [warn("log", message, "mend the tokens; daymark doctor")];
     default:
-      return [fail("log", message, "restore a backup: see docs/operations.md")];
+      return [fail("log", message, RESTORE)];
   }
 }
 

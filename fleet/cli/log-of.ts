@@ -2,9 +2,9 @@
  * The log in the folder of a fleet, for commands that read it. Nobody opens a log that another process writes
  * (docs/design.md says why): a server that has the folder is asked for it, else the folder is locked meanwhile.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type FolderLock, lockFolder, lockHolder } from "../adapters/folder-lock.js";
+import { isThere } from "../adapters/is-there.js";
 import { FleetError } from "../errors.js";
 import type { EventLog } from "../ports.js";
 import { runningServer } from "./connection.js";
@@ -25,8 +25,8 @@ export async function openLogOf(folder: string): Promise<OpenLog> {
   const url = await runningServer(folder);
   if (url !== undefined) return logOfServer(folder, url);
   const path = join(folder, "log");
-  const isThere = (await lockHolder(folder)) !== undefined || (await stat(path).catch(() => undefined));
-  if (!isThere) throw new FleetError("not-found", `there is no fleet in ${folder}`);
+  if ((await lockHolder(folder)) === undefined && !(await isThere(path)))
+    throw new FleetError("not-found", `there is no fleet in ${folder}`);
   const lock = await lockForReading(folder);
   try {
     const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");

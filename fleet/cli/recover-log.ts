@@ -1,7 +1,8 @@
 /** The log of a data folder, mended while no server has it open: in its place, or by another that takes its place. */
-import { link, mkdir, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeDisk } from "../../protocol/adapters/atomic-file.js";
+import { isThere } from "../adapters/is-there.js";
 import { MemoryEventLog } from "../adapters/memory-event-log.js";
 import type { ClosedLog } from "../recovery/closed-log.js";
 import { CliError, EXIT } from "./exit.js";
@@ -65,11 +66,4 @@ export async function replaceLog(
   await rm(join(place, READERS), { force: true });
   await nodeDisk.syncFolder(place);
   await rm(fresh, { recursive: true, force: true });
-}
-
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

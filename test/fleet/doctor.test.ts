@@ -1,7 +1,7 @@
 /** `daymark doctor`: each check by what it judges, and the command on folders that are sound and that are not. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmod, copyFile, readdir, rm } from "node:fs/promises";
+import { chmod, copyFile, readdir, rm, symlink, truncate } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -121,12 +121,27 @@ describe("the command", () => {
     ["tokens", () => chmod(join(fleet, "tokens/admin"), 0o644)],
     ["keys", () => chmod(join(fleet, "keys/hold.pem"), 0o644)],
     ["log", () => spoilRecord()],
+    ["log", () => truncate(join(fleet, "log/data.mdb"), 12_000)],
+    ["log", () => rm(join(fleet, "log"), { recursive: true })],
+    ["log", () => truncate(join(fleet, "log/data.mdb"), 0)],
   ])("%s that is not as it has to be fails", async (check, spoil) => {
     await found();
     await spoil();
     const { exitCode, state } = await examine();
     expect(exitCode).toBe(1);
     expect(Object.keys(state).filter((name) => state[name] === "fail")).toEqual([check]);
+  });
+  test("a folder that cannot be looked at is not taken for none", async () => {
+    await symlink(fleet, fleet); // leads nowhere, for ever
+    const { exitCode, findings } = await examine();
+    expect(exitCode).toBe(1);
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        check: "folder",
+        state: "fail",
+        found: `${fleet} cannot be read: ELOOP; check the disk`,
+      }),
+    );
   });
   test("keys of another fleet fail", async () => {
     await found();

@@ -1,7 +1,7 @@
 /** Commands that read the log of a folder: a server that has it open is asked, and nobody opens what it writes. */
 import { createServer, type RequestListener, type Server } from "node:http";
 import { once } from "node:events";
-import { cp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { cp, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { buildRouteMap } from "@stricli/core";
@@ -148,6 +148,12 @@ describe("without a server", () => {
     });
     await lock.release();
     expect(await read()).not.toEqual([]);
+  });
+
+  test("one that cannot be looked at is not taken for none", async () => {
+    home = path("loop");
+    await symlink(home, home);
+    await expect(read()).rejects.toEqual(refused("storage-failed", /cannot be read: ELOOP/));
   });
 
   test("where no fleet is, none is made", async () => {

@@ -1,11 +1,13 @@
 /** A fleet in a folder: founded once, opened by one server at a time, found by commands only while it runs. */
-import { readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lockHolder } from "../../fleet/adapters/folder-lock.js";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import { readServerFile } from "../../fleet/adapters/server-file.js";
+import { FleetError } from "../../fleet/errors.js";
 import { type Fleet, openFleet, serveApi } from "../../fleet/main.js";
+import type { EventLog } from "../../fleet/ports.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import { toHex } from "../../protocol/bytes.js";
@@ -18,8 +20,15 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-const open = () =>
-  openFleet({ folder: folder.path, name: "harbour", clock: systemClock, crypto: nodeCrypto, entropy });
+const open = (overLog?: (log: EventLog) => EventLog) =>
+  openFleet({
+    folder: folder.path,
+    name: "harbour",
+    clock: systemClock,
+    crypto: nodeCrypto,
+    entropy,
+    overLog,
+  });
 const fleetId = (fleet: Fleet) => toHex(fleet.service.trust.fleetId);
 /** Of a process that ended: above the largest that Linux gives out. */
 const NO_PROCESS = 2 ** 22 + 1;
@@ -53,6 +62,55 @@ test("an embedded fleet whose root keys were carried away runs on, and cannot be
   await again.close();
   await rename(join(folder.path, "log"), join(folder.path, "log.away"));
   await expect(open()).rejects.toMatchObject({ code: "storage-failed" });
+});
+
+describe("P3: keys whose log is lost found no other fleet", () => {
+  test.each<[string, (log: string) => Promise<unknown>]>([
+    ["its folder is gone", () => Promise.resolve()],
+    ["its file is gone", (log) => mkdir(log)],
+    [
+      "its file is empty",
+      async (log) => {
+        await mkdir(log);
+        await writeFile(join(log, "data.mdb"), "");
+      },
+    ],
+    ["it has no record any more", (log) => LmdbEventLog.open(log).close()],
+  ])("%s", async (_what, lose) => {
+    const first = await open();
+    const id = fleetId(first);
+    await first.close();
+    const log = join(folder.path, "log");
+    await rename(log, `${log}.away`);
+    await lose(log);
+    for (let start = 0; start < 2; start++)
+      await expect(open()).rejects.toMatchObject({
+        code: "storage-failed",
+        message: expect.stringContaining("has the keys of a fleet, and no log") as string,
+      });
+    await rm(log, { recursive: true, force: true });
+    await rename(`${log}.away`, log);
+    const again = await open();
+    expect(fleetId(again)).toBe(id);
+    await again.close();
+  });
+
+  test("a first start that was cut off goes on with the keys that it made", async () => {
+    const cut = new FleetError("storage-failed", "cut off");
+    const cutOff = (log: EventLog): EventLog => ({
+      append: () => Promise.reject(cut),
+      read: (from) => log.read(from),
+      follow: (from, follower) => log.follow(from, follower),
+      caughtUp: () => log.caughtUp(),
+      close: () => log.close(),
+    });
+    await expect(open(cutOff)).rejects.toBe(cut);
+    const keys = join(folder.path, "keys");
+    const root = await readFile(join(keys, "root.pem"));
+    await (await open()).close();
+    expect(await readFile(join(keys, "root.pem"))).toEqual(root);
+    expect((await readdir(folder.path)).sort()).toEqual(["keys", "log", "tokens"]);
+  });
 });
 
 describe("one server per folder", () => {

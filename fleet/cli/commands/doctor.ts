@@ -59,7 +59,7 @@ export const doctor = buildCommand<DoctorFlags, [], CliContext>({
     const sources = await sourcesOf({ data, config }, this.process);
     const settings = settingsFrom(of, sources);
     const folder = folderOf(settings.data);
-    const holder = await lockHolder(folder);
+    const holder = await lockHolder(folder).catch(() => undefined); // the folder is judged below
     const now = Math.floor(systemClock.nowMs() / 1000);
     const findings: readonly Finding[] = [
       ok("settings", sources.file?.path ?? "no configuration file"),

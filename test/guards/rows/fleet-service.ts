@@ -241,8 +241,8 @@ export const fleetServiceGuards: readonly Guard[] = [
     name: "a fleet begins once",
     principle: "P3",
     file: "fleet/main.ts",
-    find: "if (founding) await removeFounding(folder);",
-    replace: "if (founding && !folder) await removeFounding(folder);",
+    find: "    await endFounding(folder);",
+    replace: "    if (!folder) await endFounding(folder);",
     test: { file: CA_CLI, name: "begins only once: a lost log is not founded again" },
   },
   {

@@ -56,8 +56,8 @@ export const logOfGuards: readonly Guard[] = [
     name: "recover opens no copy that a server writes",
     principle: "P4",
     file: "fleet/cli/recover-sources.ts",
-    find: '(await isThere("keys")) || (await isThere("lock"))',
-    replace: '(await isThere("")) === undefined',
+    find: '(await has("keys")) || (await has("lock"))',
+    replace: '!(await has(""))',
     test: {
       file: "test/fleet/recover-cli.test.ts",
       name: "P4: in a folder that a server has open, is not opened",

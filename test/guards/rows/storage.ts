@@ -6,6 +6,8 @@ const DEVICE_STORE = "test/contracts/device-store.test.ts";
 const KEY_STORE = "test/contracts/key-store.test.ts";
 const CLOCK = "test/contracts/clock.test.ts";
 const PLACE = "test/contracts/lmdb-place.test.ts";
+const LMDB_FILE = "test/contracts/lmdb-file.test.ts";
+const OPEN_FLEET = "test/fleet/open-fleet.test.ts";
 
 export const storageGuards: readonly Guard[] = [
   {
@@ -146,5 +148,61 @@ export const storageGuards: readonly Guard[] = [
     find: "this.#transaction = Number(",
     replace: "this.#transaction = 0 * Number(",
     test: { file: PLACE, name: "right after it was opened too" },
+  },
+  {
+    name: "a log that was cut off is not opened",
+    principle: "P4",
+    file: "fleet/adapters/lmdb-file.ts",
+    find: "if (!isWhole(file, size)) throw damaged(path);",
+    replace: "isWhole(file, size);",
+    test: { file: LMDB_FILE, name: "P4: cut off anywhere" },
+  },
+  {
+    name: "a log whose long records were cut off is not opened",
+    principle: "P4",
+    file: "fleet/adapters/lmdb-file.ts",
+    find: "if (!(flags & OVERFLOW)) return true;",
+    replace: "if (flags < 9) return true;",
+    test: { file: LMDB_FILE, name: "P4: a file that ends before free pages is whole" },
+  },
+  {
+    name: "only what has both first pages is a log",
+    principle: "P4",
+    file: "fleet/adapters/lmdb-file.ts",
+    find: "if (!second) return false;",
+    replace: "if (!second) return true;",
+    test: { file: LMDB_FILE, name: "whose first page is gone" },
+  },
+  {
+    name: "keys whose log is lost found no other fleet",
+    principle: "P3",
+    file: "fleet/main.ts",
+    find: "if (!founded) await beginFounding(folder);",
+    replace: "if (!folder) await beginFounding(folder);",
+    test: { file: OPEN_FLEET, name: "P3: keys whose log is lost found no other fleet" },
+  },
+  {
+    name: "a founding is marked before it makes keys",
+    principle: "P3",
+    file: "fleet/adapters/founding-file.ts",
+    find: "await writeFileAtomic(join(folder, MARK), utf8(MARK_TEXT), FILE_MODE);",
+    replace: "if (!folder) await writeFileAtomic(join(folder, MARK), utf8(MARK_TEXT), FILE_MODE);",
+    test: { file: OPEN_FLEET, name: "a first start that was cut off goes on with the keys that it made" },
+  },
+  {
+    name: "doctor knows keys whose log is lost",
+    principle: "P3",
+    file: "fleet/cli/doctor-folder.ts",
+    find: "(await hasLostLog(folder))",
+    replace: "(await hasLostLog(folder)) && !folder",
+    test: { file: "test/fleet/doctor.test.ts", name: "log that is not as it has to be fails" },
+  },
+  {
+    name: "what may not be looked at is not taken for gone",
+    principle: "P3",
+    file: "fleet/adapters/is-there.ts",
+    find: 'if (code === "ENOENT" || code === "ENOTDIR") return undefined;',
+    replace: "if (code) return undefined;",
+    test: { file: "test/fleet/is-there.test.ts", name: "EACCES is denied" },
   },
 ];
