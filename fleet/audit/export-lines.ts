@@ -27,6 +27,11 @@ export function checkpointLine(note: string): string {
   return JSON.stringify({ checkpoint: note });
 }
 
+/** Whose log the first line says that this is; undefined where it says nothing of the kind. Nothing vouches for it. */
+export function readHeaderName(line: Uint8Array): string | undefined {
+  return HEADER_NAME.exec(Buffer.from(line.subarray(0, MAX_HEADER_BYTES)).toString("utf8"))?.[1];
+}
+
 /** One line without its newline. `isWhole`: it had one. */
 export interface Line {
   readonly bytes: Uint8Array;
@@ -75,6 +80,8 @@ export function readCheckpointLine(line: Uint8Array): string | undefined {
   return note !== undefined && Buffer.from(line).equals(utf8(checkpointLine(note))) ? note : undefined;
 }
 
+const HEADER_NAME = /^\{"format":"daymark-audit-export-1","key":"([^\s+"\\]+)\+/u;
+const MAX_HEADER_BYTES = 1024;
 const BEFORE_HASH = '{"hash":"';
 const BEFORE_BODY = '","record":';
 const BODY_AT = BEFORE_HASH.length + CHAIN_START.length + BEFORE_BODY.length;

@@ -1,4 +1,7 @@
-/** The records of an export, as a log hands them out. Whoever signed it is not looked at: each follows the one before. */
+/**
+ * The records of an export, as a log hands them out. Each follows the one before; who signed it is not looked at, so
+ * this is for an export from the fleet's own server. One that came through other hands is read as `export-copy.ts` does.
+ */
 import type { Crypto } from "../../protocol/crypto.js";
 import type { FleetError } from "../errors.js";
 import type { FleetEvent } from "../events.js";

@@ -58,7 +58,6 @@ export class ExportVerifier {
   readonly #trail: Trail;
   #stage: "header" | "records" | "end" = "header";
   #finding: Finding | undefined;
-  /** Hash of the newest record. */
   #previous = CHAIN_START;
   /** It does not fit the one before it: one of the two was changed. */
   #unlike: SealedRecord | undefined;
@@ -75,6 +74,11 @@ export class ExportVerifier {
 
   get records(): number {
     return this.#trail.tree.size;
+  }
+
+  /** Of the newest of them, 64 hex digits: it stands for all. */
+  get hash(): string {
+    return this.#previous;
   }
 
   take({ bytes, isWhole }: Line): void {

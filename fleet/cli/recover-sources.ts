@@ -3,12 +3,17 @@ import { createReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
+import type { Entropy } from "../../protocol/crypto.js";
+import { loadAuditKey } from "../adapters/audit-key.js";
 import { type FolderLock, lockFolder } from "../adapters/folder-lock.js";
+import { isThere, undefinedIfGone } from "../adapters/is-there.js";
 import { readWorkerId } from "../adapters/worker-file.js";
-import { exportedRecords } from "../audit/export-records.js";
+import { exportCopy } from "../audit/export-copy.js";
+import type { NoteKey } from "../audit/note.js";
 import { FleetError } from "../errors.js";
 import type { NamedHistory } from "../recovery/histories.js";
 import { CliError, EXIT } from "./exit.js";
+import { noCopy } from "./recover-words.js";
 
 export interface Source extends NamedHistory {
   close(): Promise<void>;
@@ -18,14 +23,16 @@ const DATABASE = "data.mdb";
 
 /**
  * @param path - of a data folder, the fleet's folder in it, its log; or of an audit export.
- * @param own - folder of the fleet that whoever asks has locked.
- * @throws CliError "not found", FleetError "conflict" while a server has the folder open.
+ * @param own - folder of the fleet that whoever asks has locked, with its audit key.
+ * @param earlier - audit keys that the fleet had before.
+ * @throws CliError "not found"; "not verified" for a file that is no whole export of this fleet; FleetError "conflict"
+ *   while a server has the folder open, "storage-failed" where an export has no key to be verified with.
  */
-export async function openSource(path: string, own: string): Promise<Source> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile()) return { name: path, history: exported(path), close: () => Promise.resolve() };
+export async function openSource(path: string, own: string, earlier: readonly NoteKey[]): Promise<Source> {
+  const found = await undefinedIfGone(path, stat(path));
+  if (found?.isFile()) return openExport(path, own, earlier);
   for (const folder of [path, join(path, "log"), join(path, "fleet", "log")]) {
-    if (!(await stat(join(folder, DATABASE)).catch(() => undefined))) continue;
+    if (!(await isThere(join(folder, DATABASE)))) continue;
     const lock = await lockAround(dirname(folder), own);
     try {
       const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");
@@ -78,13 +85,24 @@ export function assertNoneLeftOut(sources: readonly Source[], leftOut: ReadonlyS
 /** No server runs on a log alone: where there are no keys, and no lock either, nothing has to be locked. */
 async function lockAround(folder: string, own: string): Promise<FolderLock | undefined> {
   if ((await realpath(folder)) === (await realpath(own))) return undefined;
-  const isThere = (name: string) => stat(join(folder, name)).catch(() => undefined);
-  return (await isThere("keys")) || (await isThere("lock")) ? lockFolder(folder) : undefined;
+  const has = (name: string) => isThere(join(folder, name));
+  return (await has("keys")) || (await has("lock")) ? lockFolder(folder) : undefined;
 }
 
-/** The records of an audit export, as many as there are of it. */
-function exported(path: string): NamedHistory["history"] {
-  const damaged = (after: number) =>
-    new FleetError("storage-failed", `${path} is damaged after record ${after}: use another copy`);
-  return { read: (from) => exportedRecords(createReadStream(path), from, damaged, nodeCrypto) };
+/** Whoever had it in their hands could write what they liked: it is a copy because the fleet's own key signed it. */
+async function openExport(path: string, own: string, earlier: readonly NoteKey[]): Promise<Source> {
+  const { publicKey } = await loadAuditKey(join(own, "keys"), nodeCrypto, none, true);
+  const other = (after: number) =>
+    new FleetError(
+      "storage-failed",
+      `${path} is not what was verified a moment ago, from record ${after + 1} on: use a copy on a disk of this machine`,
+    );
+  const keys = { own: publicKey, earlier };
+  const copy = await exportCopy(() => createReadStream(path), keys, other, nodeCrypto);
+  if ("finding" in copy) throw noCopy(path, copy.finding);
+  return { name: path, history: copy, close: () => Promise.resolve() };
 }
+
+const none: Entropy = () => {
+  throw new Error("a key that is in use is not made anew");
+};

@@ -1,4 +1,5 @@
 /** What `daymark recover` says: what was found, what it will do, and what is left to people. */
+import type { Finding, FindingKind } from "../audit/finding.js";
 import { fenceWords } from "../fence.js";
 import type { Found, Plan } from "../recovery/plan.js";
 import { TERM_KINDS } from "../ceremony-next.js";
@@ -41,6 +42,25 @@ function goneWords({ stream, beside }: Gone): string {
   const looked = `there is no stream ${stream}, so it is made anew; --stream names another`;
   return others === "" ? looked : `${looked} (logs of other fleets here: ${others})`;
 }
+
+/** Why an export is not taken for a copy, and what to do. */
+export function noCopy(path: string, { kind, text }: Finding): CliError {
+  const how = WHAT_INSTEAD[kind] ?? "keep the file for whoever looks into it, and use another copy";
+  return new CliError(
+    EXIT.notVerified,
+    `nothing was changed: ${path} is no copy that can be trusted: ${text}; ${how}`,
+  );
+}
+
+const BY_OWN_KEY =
+  "only an export of this fleet is taken, signed with the key in keys/audit.pem of its folder; if the fleet had " +
+  "another key when it was made, give that too: --audit-key";
+
+const WHAT_INSTEAD: Partial<Record<FindingKind, string>> = {
+  header: `${BY_OWN_KEY}; a backup has to be restored first, into a folder of its own: daymark backup restore`,
+  "other-key": BY_OWN_KEY,
+  truncated: "it did not arrive whole: bring it again, or use another copy",
+};
 
 const HAS_ALL =
   "nothing: every worker's copy is a beginning of the log, so nothing that was acknowledged is lost";

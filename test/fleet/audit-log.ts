@@ -1,5 +1,6 @@
 /** A small fleet whose log is audited: real decisions, checkpoints among them, and what the API exports of it. */
 import { Hono } from "hono";
+import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import { auditRoutes } from "../../fleet/api/audit.js";
 import type { ApiEnv } from "../../fleet/api/auth.js";
 import { problemResponse } from "../../fleet/api/problem.js";
@@ -8,6 +9,7 @@ import { CHECKPOINT_MS, CheckpointKeeper } from "../../fleet/audit/checkpoints.j
 import { linesOf } from "../../fleet/audit/export-lines.js";
 import type { NoteKey, NoteSigner } from "../../fleet/audit/note.js";
 import { ExportVerifier, type Verdict, type VerifyOptions } from "../../fleet/audit/verify.js";
+import type { EventLog } from "../../fleet/ports.js";
 import { JumpClock } from "../../protocol/adapters/jump-clock.js";
 import { nodeCrypto as crypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
@@ -27,8 +29,9 @@ export class AuditedFleet {
   #recorded: Promise<unknown> = Promise.resolve();
   #born = 0;
 
-  static async open(): Promise<AuditedFleet> {
-    const fleet = await SmallFleet.open();
+  /** @param log - of a fleet that was audited before; absent: a new fleet. */
+  static async open(log: EventLog = new MemoryEventLog()): Promise<AuditedFleet> {
+    const fleet = await SmallFleet.open({ log });
     return new AuditedFleet(fleet, await CheckpointKeeper.of(fleet.log, crypto));
   }
 

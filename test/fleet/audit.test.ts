@@ -1,6 +1,7 @@
 /** An export proves itself: whatever is done to it, or to the log before it was made, is found and named. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
 import { draft, openRecord, sealRecord } from "../../fleet/adapters/record-chain.js";
 import { openCheckpoint, signCheckpoint } from "../../fleet/audit/checkpoint.js";
 import { checkpointLine, headerLine, recordLine } from "../../fleet/audit/export-lines.js";
@@ -220,6 +221,35 @@ describe("somebody who makes the hashes anew", () => {
     expect((await verdictOn(own, keys())).finding).toBeUndefined();
     const kept = openCheckpoint(JSON.parse(lines.at(-1)!.toString()).checkpoint, [audited.key], crypto);
     expect((await verdictOn(own, { ...keys(), kept })).finding).toMatchObject({ kind: "rewritten", to: end });
+  });
+});
+
+describe("somebody who writes the log anew, and leaves out its checkpoints", () => {
+  /** With another operator in it: what the server finds at its next start. */
+  async function rewritten(): Promise<MemoryEventLog> {
+    const log = new MemoryEventLog();
+    const ends = new Map<string, number>();
+    for (const { subject, events } of await recordsOf(audited.fleet.log)) {
+      if (events.some(({ type }) => type === "checkpoint-signed")) continue;
+      const others = events.map((event) => (event.actor === "operator" ? { ...event, actor: "x" } : event));
+      ends.set(subject, await log.append(subject, others, ends.get(subject) ?? 0));
+    }
+    return log;
+  }
+
+  test("has the server sign the new past: only a checkpoint that was kept elsewhere finds it", async () => {
+    const server = await AuditedFleet.open(await rewritten());
+    const [own, note] = [await server.exported(), await server.checkpoint()];
+    await server.close();
+    expect([own.includes('"actor":"x"'), own.includes('"actor":"operator"')]).toEqual([true, false]);
+    expect([note === "", server.reported]).toEqual([false, []]);
+    const { finding, checkpoints } = await verdictOn(own, keys());
+    expect([finding, checkpoints]).toEqual([undefined, 0]); // the log had 4
+    const events = (await recordsOf(audited.fleet.log)).flatMap((record) => record.events);
+    const first = must(events.find((event) => event.type === "checkpoint-signed"));
+    const kept = openCheckpoint(first.note, [audited.key], crypto);
+    const found = await verdictOn(own, { ...keys(), kept });
+    expect(found.finding).toMatchObject({ kind: "rewritten", to: kept.size });
   });
 });
 

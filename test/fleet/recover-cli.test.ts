@@ -4,20 +4,27 @@ import { join } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
+import { privatePem } from "../../fleet/adapters/key-files.js";
 import { chainHash, draft, sealRecord } from "../../fleet/adapters/record-chain.js";
+import { auditRoutes } from "../../fleet/api/audit.js";
 import { type EventResource, eventRoutes } from "../../fleet/api/events.js";
-import { headerLine, recordLine } from "../../fleet/audit/export-lines.js";
+import { originOf, signCheckpoint } from "../../fleet/audit/checkpoint.js";
+import { checkpointLine, headerLine, recordLine } from "../../fleet/audit/export-lines.js";
+import { noteKeyText } from "../../fleet/audit/note.js";
+import { Trail } from "../../fleet/audit/trail.js";
 import { takeItem } from "../../fleet/bundles.js";
 import { aboutEvent } from "../../fleet/cli/audit-words.js";
 import { caCommands } from "../../fleet/cli/commands/ca.js";
 import { recover } from "../../fleet/cli/commands/recover.js";
 import { EXIT } from "../../fleet/cli/exit.js";
 import { type Fleet, openFleet } from "../../fleet/main.js";
+import type { FleetEvent } from "../../fleet/events.js";
 import type { LogRecord } from "../../fleet/ports.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import { must, recordsOf, signedOf } from "./fixtures.js";
 import { inProcess } from "./in-process.js";
+import { testSigner } from "../x509/helpers.js";
 import { entropy, importDevices, temporaryFolder } from "./served-fleet.js";
 
 const routes = { recover, ca: buildRouteMap({ routes: caCommands, docs: { brief: "ca" } }) };
@@ -47,9 +54,16 @@ async function records(path = at("data", "fleet", "log")): Promise<readonly LogR
 }
 const hashes = (all: readonly LogRecord[]) => all.map(({ hash }) => hash);
 
+/** What the fleet gives an auditor. */
+async function exportOf({ service, audit }: Fleet): Promise<string> {
+  return (await auditRoutes(service, audit).request("/export")).text();
+}
+
 /** In `copy` the log of a fleet; its server has an older one, and was told so by what came back. */
 let lost: Uint8Array;
 let whole: readonly LogRecord[];
+let evidence: string;
+let name: string;
 beforeEach(async () => {
   folder = await temporaryFolder();
   const fleet = await serve();
@@ -60,6 +74,8 @@ beforeEach(async () => {
   for (const number of [1, 2])
     await later.service.act({ kind: "hold", numbers: [number], level: "isolate", reason: "stolen" }, "admin");
   lost = signedOf(later.service.view.devices.get(2)?.directive);
+  evidence = await exportOf(later);
+  name = originOf(later.service.trust.fleetId);
   await stop();
   await rename(at("data", "fleet", "log"), at("copy"));
   await rename(at("old"), at("data", "fleet", "log"));
@@ -124,22 +140,6 @@ describe("from a copy", () => {
     expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
   });
 
-  test("an audit export is a copy too; a damaged one is refused", async () => {
-    let previous = chainHash(undefined);
-    const lines = whole.map(({ position, subject, events }) => {
-      const text = sealRecord(position, draft(subject, events), previous);
-      previous = chainHash(text);
-      return recordLine(previous, text.slice(previous.length + 1));
-    });
-    const file = (...kept: readonly string[]) => `${[headerLine("key"), ...kept].join("\n")}\n`;
-    await writeFile(at("damaged.audit"), file(...lines.slice(0, 3), ...lines.slice(4)));
-    const refused = await mend("--from", at("damaged.audit"), "--yes");
-    expect([refused.exitCode, refused.stderr]).toEqual([EXIT.failed, expect.stringContaining("record 3")]);
-    await writeFile(at("harbour.audit"), file(...lines));
-    expect((await mend("--from", at("harbour.audit"), "--yes")).exitCode).toBe(EXIT.ok);
-    expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
-  });
-
   test("P4: in a folder that a server has open, is not opened", async () => {
     await cp(at("data"), at("other"), { recursive: true });
     await rm(at("other", "fleet", "log"), { recursive: true });
@@ -195,6 +195,117 @@ describe("from a copy", () => {
     await serve();
     const refused = await mend("--from", at("copy"), "--yes");
     expect([refused.exitCode, refused.stderr]).toEqual([EXIT.conflict, expect.stringContaining("stop that")]);
+  });
+});
+
+describe("from an audit export", () => {
+  /** Lines of the genuine one: header, records, checkpoint. */
+  const lines = () => evidence.trimEnd().split("\n");
+  const text = (of: readonly string[]) => `${of.join("\n")}\n`;
+  const path = () => at("harbour.audit");
+  const keyPath = () => at("data", "fleet", "keys", "audit.pem");
+  async function mendFrom(content: string | Uint8Array, ...args: readonly string[]) {
+    await writeFile(path(), content);
+    return mend("--from", path(), "--yes", ...args);
+  }
+  /** Everything in the folder of the fleet that a refusal may not touch. */
+  async function contents(): Promise<readonly unknown[]> {
+    return [(await readdir(at("data", "fleet"))).toSorted(), hashes(await records())];
+  }
+
+  /** What somebody writes who knows how, hashes and all: a wipe that two operators would have agreed on. */
+  function forged(): readonly string[] {
+    const target = { act: "00000000deadbeef", number: 1 };
+    const events = [
+      { type: "act-requested", ...target, count: "wipe", at: 1, actor: "admin" },
+      { type: "act-approved", ...target, digest: "0000000000000000", at: 1, actor: "approver" },
+    ] as unknown as readonly FleetEvent[];
+    let previous = must(whole.at(-1)).hash;
+    const added = events.map((event, i) => {
+      const sealed = sealRecord(whole.length + 1 + i, draft("act/00000000deadbeef", [event]), previous);
+      previous = chainHash(sealed);
+      return recordLine(previous, sealed.slice(previous.length + 1));
+    });
+    return [...lines().slice(0, -1), ...added];
+  }
+  /** The same with a checkpoint over all of it, by a key of the forger's. */
+  function signed(records: readonly string[], header: string): readonly string[] {
+    const thief = { name, key: testSigner("Ed25519", "thief") };
+    const trail = new Trail(nodeCrypto);
+    for (const line of records.slice(1)) trail.add((JSON.parse(line) as LogRecord).hash);
+    return [header, ...records.slice(1), checkpointLine(signCheckpoint(trail.tree, thief, nodeCrypto))];
+  }
+  const thiefs = () =>
+    headerLine(noteKeyText({ name, publicKey: testSigner("Ed25519", "thief").publicKey }, nodeCrypto));
+
+  test("P4: one that verifies is a copy: every lost record is back", async () => {
+    expect((await mendFrom(evidence)).exitCode).toBe(EXIT.ok);
+    expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
+    expect((await serve()).service.stopped).toBeUndefined();
+  });
+
+  test.each<[string, RegExp, () => string | Uint8Array]>([
+    ["without its checkpoint", /cut behind record \d+.*bring it again/, () => text(lines().slice(0, -1))],
+    ["cut within a record", /cut behind record/, () => evidence.slice(0, evidence.length / 2)],
+    ["of nothing", /cut behind record 0/, () => ""],
+    ["with a record left out", /record 4 is missing.*another copy/, () => text(lines().toSpliced(4, 1))],
+    ["with another record", /record 4 is not as/, () => text(lines().with(4, must(lines()[4]).slice(0, -2)))],
+    ["with more records, hashes anew", /cut behind record/, () => text(forged())],
+    [
+      "with more records before its checkpoint",
+      /2 records were added behind record \d+/,
+      () => text([...forged(), must(lines().at(-1))]),
+    ],
+    [
+      "with more records, signed by somebody else",
+      /first line.*keys\/audit\.pem.*--audit-key/,
+      () => text(signed(forged(), thiefs())),
+    ],
+    [
+      "with more records, signed by somebody else under this key's name",
+      /at the end is not signed by a key that was given/,
+      () => text(signed(forged(), must(lines()[0]))),
+    ],
+    ["that is a backup", /backup has to be restored first/, () => Buffer.from("daymark-backup\r\n\x01\x11")],
+  ])("P13: one %s is refused, and nothing is changed", async (_, reason, content) => {
+    const before = await contents();
+    const refused = await mendFrom(content());
+    expect([refused.exitCode, refused.stdout]).toEqual([EXIT.notVerified, ""]);
+    expect(refused.stderr).toMatch(reason);
+    expect(refused.stderr).toMatch(/nothing was changed/);
+    expect((await mendFrom(content(), "--new-terms")).exitCode).toBe(EXIT.notVerified);
+    expect(await contents()).toEqual(before);
+  });
+
+  test("one of another fleet is refused, also where the log is lost and nothing else tells", async () => {
+    const parts = { clock: systemClock, crypto: nodeCrypto, entropy };
+    const other = await openFleet({ folder: at("other", "fleet"), name: "other", ...parts });
+    open.push(other);
+    const theirs = await exportOf(other);
+    await stop();
+    await rm(at("data", "fleet", "log"), { recursive: true });
+    const before = await readdir(at("data", "fleet"));
+    const refused = await mendFrom(theirs);
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      EXIT.notVerified,
+      expect.stringContaining("only an export of this fleet"),
+    ]);
+    expect(await readdir(at("data", "fleet"))).toEqual(before);
+    expect((await mendFrom(evidence)).exitCode).toBe(EXIT.ok);
+  });
+
+  test("an earlier key of the fleet counts when its owner names it", async () => {
+    const header = JSON.parse(must(lines()[0])) as { readonly key: string };
+    await rm(keyPath());
+    const lacking = await mendFrom(evidence);
+    expect([lacking.exitCode, lacking.stderr]).toEqual([
+      EXIT.failed,
+      expect.stringMatching(/audit\.pem is missing/),
+    ]);
+    await writeFile(keyPath(), privatePem(nodeCrypto.generate("Ed25519", entropy)), { mode: 0o600 });
+    expect((await mendFrom(evidence)).exitCode).toBe(EXIT.notVerified);
+    expect((await mendFrom(evidence, "--audit-key", header.key)).exitCode).toBe(EXIT.ok);
+    expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
   });
 });
 

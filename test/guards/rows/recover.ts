@@ -4,6 +4,8 @@ import type { Guard } from "../guard.js";
 const JETSTREAM = "test/contracts/jetstream-fence.test.ts";
 const RECOVER = "test/fleet/recover.test.ts";
 const STREAM = "test/fleet/recover-stream.test.ts";
+const CLI = "test/fleet/recover-cli.test.ts";
+const COPY = "test/fleet/audit-copy.test.ts";
 
 export const recoverGuards: readonly Guard[] = [
   {
@@ -85,5 +87,42 @@ export const recoverGuards: readonly Guard[] = [
     find: "if (!flags.nats && (await readWorkerId(folder)) !== undefined)",
     replace: 'if (!flags.nats && (await readWorkerId(folder)) === "")',
     test: { file: STREAM, name: "without --nats is refused" },
+  },
+  {
+    name: "recover: an export is verified before it is a copy",
+    principle: "P13",
+    file: "fleet/cli/recover-sources.ts",
+    find: "const copy = await exportCopy(() => createReadStream(path), keys, other, nodeCrypto);",
+    replace:
+      'const { exportedRecords } = await import("../audit/export-records.js");\n' +
+      "  void [exportCopy, keys];\n" +
+      "  const copy = { read: (from: number) => exportedRecords(createReadStream(path), from, other, nodeCrypto) };",
+    test: { file: CLI, name: "one with more records, hashes anew is refused" },
+  },
+  {
+    name: "recover: an export does not say which key it is verified with",
+    principle: "P13",
+    file: "fleet/audit/export-copy.ts",
+    find: "[{ name, publicKey: own }, ...earlier]",
+    replace:
+      "[{ name, publicKey: { ...own, bytes: new Uint8Array(Buffer.from(Buffer.from(header).toString()" +
+      '.split("+").slice(2).join("+").slice(0, -2), "base64").subarray(1)) } }, ...earlier]',
+    test: { file: CLI, name: "one with more records, signed by somebody else is refused" },
+  },
+  {
+    name: "recover: what is read of an export is what was verified",
+    principle: "P13",
+    file: "fleet/audit/export-copy.ts",
+    find: "if (hashes.get(position) !== hash) throw other(last);",
+    replace: "if (hash === undefined) throw other(last);",
+    test: { file: COPY, name: "from its first record on, none of it is handed out" },
+  },
+  {
+    name: "recover: an export that has become shorter is not taken for all of it",
+    principle: "P4",
+    file: "fleet/audit/export-copy.ts",
+    find: "if (last < records) throw other(last);",
+    replace: "",
+    test: { file: COPY, name: "cut behind a stretch, none of it is handed out" },
   },
 ];
