@@ -12,6 +12,7 @@ const ASKING_MS = 20_000;
 
 /** `err_code`s of the JetStream API. */
 const STREAM_MISSING = 10_059;
+const STREAM_THERE = 10_058;
 const MESSAGE_MISSING = 10_037;
 const WRONG_LAST_SEQUENCE = 10_071;
 const NO_REPLICAS_HERE = 10_074;
@@ -20,11 +21,16 @@ export function isStreamMissing(error: unknown): boolean {
   return apiError(error)?.err_code === STREAM_MISSING;
 }
 
+/** There is one of this name with other settings, or another description. */
+export function isStreamThere(error: unknown): boolean {
+  return apiError(error)?.err_code === STREAM_THERE;
+}
+
 export function isMessageMissing(error: unknown): boolean {
   return apiError(error)?.err_code === MESSAGE_MISSING;
 }
 
-/** @returns the sequence number at which the subject ends (0: it has no message), if that is why it was refused. */
+/** @returns the sequence number at which the subject, or the stream, ends (0: it has no message), if that is why it was refused. */
 export function endInstead(error: unknown): number | undefined {
   const refused = apiError(error);
   if (refused?.err_code !== WRONG_LAST_SEQUENCE) return undefined;

@@ -2,13 +2,17 @@
  * The stream of a log while no worker has it open, as who mends it needs it: read like a copy, gone on with where it
  * ends, and made anew. Whatever was done before it was stopped counts when it is done again.
  */
-import { type NatsConnection, NatsError, type PubAck } from "nats";
-import type { Clock } from "../../protocol/clock.js";
-import { FleetError } from "../errors.js";
+import { NatsError, type PubAck } from "nats";
 import type { FleetEvent } from "../events.js";
 import type { LogRecord, Position, Subject } from "../ports.js";
 import { type ClosedLog, NO_HASH, recordAt } from "../recovery/closed-log.js";
-import { endInstead, isMessageMissing, REQUEST_MS, untilAnswered } from "./jetstream-answers.js";
+import {
+  endInstead,
+  isMessageMissing,
+  isStreamMissing,
+  REQUEST_MS,
+  untilAnswered,
+} from "./jetstream-answers.js";
 import {
   type End,
   expectEnd,
@@ -18,23 +22,13 @@ import {
   writeMessage,
 } from "./jetstream-message.js";
 import { type Messages, recordsIn, saveMessages } from "./jetstream-saved.js";
-import {
-  findStream,
-  isFilling,
-  markFilled,
-  openStream,
-  otherStreams,
-  type StreamWanted,
-} from "./jetstream-stream.js";
+import type { Mark } from "./jetstream-mark.js";
+import { findStream, otherStreams } from "./jetstream-stream.js";
+import { expectLast, mendedMeanwhile, StreamTurn, type StreamTurnOptions } from "./jetstream-turn.js";
 import { chainHash, draft, sealRecord } from "./record-chain.js";
 
 /** Messages that are asked for together. */
 const READ_AT_ONCE = 64;
-
-export interface ClosedStreamOptions extends StreamWanted {
-  readonly nats: NatsConnection;
-  readonly clock: Clock;
-}
 
 /** A log in another stream. */
 export interface LogBeside {
@@ -45,24 +39,30 @@ export interface LogBeside {
 }
 
 export class ClosedStream implements ClosedLog {
-  readonly #options: ClosedStreamOptions;
-  /** Where it ends, once it was read so far. */
+  readonly #options: StreamTurnOptions;
+  readonly #turn: StreamTurn;
+  /** Where it ended when it was read first, and since what was appended here: it goes on for nobody else. */
   #end: End | undefined;
   /** Appends go one by one: each names the record before it. */
   #appended: Promise<unknown> = Promise.resolve();
 
-  constructor(options: ClosedStreamOptions) {
+  constructor(options: StreamTurnOptions) {
     this.#options = options;
+    this.#turn = new StreamTurn(options);
   }
 
-  /** A stream that is gone has no records. @throws FleetError "unreachable". */
+  /** A stream that is gone has no records. @throws FleetError "unreachable"; "conflict" when it ends elsewhere than before. */
   async *read(from: Position): AsyncIterable<LogRecord> {
     let end = NO_END;
-    for await (const record of recordsIn(this.#options.stream, this.#messages())) {
+    for await (const record of recordsIn(this.#options.stream, this.#messages(await this.#last()))) {
       end = record;
       if (record.position > from) yield record;
     }
-    this.#end = { position: end.position, hash: end.hash };
+    const { position, hash } = end;
+    const before = this.#end;
+    if (before && (before.position !== position || before.hash !== hash))
+      throw mendedMeanwhile(this.#options.stream);
+    this.#end = { position, hash };
   }
 
   append(subject: Subject, events: readonly FleetEvent[], expected: Position): Promise<Position> {
@@ -71,23 +71,23 @@ export class ClosedStream implements ClosedLog {
     return appended;
   }
 
-  /** Makes the stream if it is gone; no worker takes it until `finish`. @throws FleetError as `openStream`. */
-  async make(): Promise<void> {
-    const { nats, clock } = this.#options;
-    await openStream(nats, clock, this.#options, "recover");
+  /** What another run has left in it, that was stopped or is at work. Asked first: all that is read then is of this stream. */
+  mark(): Promise<Mark | undefined> {
+    return this.#turn.mark();
   }
 
-  /** What `make` began was stopped since. */
-  async isHalf(): Promise<boolean> {
-    const { nats, clock, stream } = this.#options;
-    const found = await untilAnswered(clock, () => findStream(nats, stream));
-    return found !== undefined && isFilling(found);
+  /**
+   * Makes the stream if it is gone; no worker takes it until `finish`.
+   * @param until - where it ends once it is mended.
+   * @throws FleetError "conflict" when it is not what was looked at; otherwise as `assertSettings`.
+   */
+  async make(until: Position): Promise<void> {
+    await this.#turn.begin(until, (await this.#ended()).position);
   }
 
-  /** It is whole: workers take it again. */
+  /** It is whole: workers take it again. @throws FleetError "conflict" when it is another, or goes on. */
   async finish(): Promise<void> {
-    const { nats, clock, stream } = this.#options;
-    await untilAnswered(clock, () => markFilled(nats, stream));
+    await this.#turn.finish((await this.#ended()).position);
   }
 
   /** Logs in other streams of these servers. @returns undefined when the stream itself is there. */
@@ -103,59 +103,65 @@ export class ClosedStream implements ClosedLog {
     return (await Promise.all(logs)).flat();
   }
 
-  /** Every message into a file that is there whole or not at all; synced once resolved. */
-  async save(path: string): Promise<void> {
-    await saveMessages(path, this.#messages());
+  /**
+   * Takes the stream away, if it is what was looked at and nobody else does the same.
+   * @param path - of a file that has every message before, whole, and synced. @param worker - in whose folder that is.
+   * @param until - where the stream ends once it is mended.
+   * @throws FleetError "conflict" for all that do so at once, but for one at most.
+   */
+  async replace(path: string, worker: string, until: Position): Promise<void> {
+    const { position } = await this.#ended();
+    await this.#turn.claim(position);
+    await saveMessages(path, this.#messages(position));
+    await this.#turn.remove(worker, until, position);
+    this.#end = NO_END;
   }
 
-  /** Gone for good. */
-  async remove(): Promise<void> {
-    const { nats, clock, stream } = this.#options;
-    await untilAnswered(clock, async () => {
-      if (!(await findStream(nats, stream))) return;
-      const manager = await nats.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
-      await manager.streams.delete(stream);
-    });
-    this.#end = NO_END;
+  async #ended(): Promise<End> {
+    if (!this.#end) for await (const record of this.read(0)) void record;
+    return this.#end ?? NO_END;
   }
 
   async #append(subject: Subject, events: readonly FleetEvent[], expected: Position): Promise<Position> {
     const { clock, stream } = this.#options;
-    if (!this.#end) for await (const record of this.read(0)) void record;
-    const end = this.#end ?? NO_END;
+    const end = await this.#ended();
     const accepted = draft(subject, events);
     const hash = chainHash(sealRecord(end.position + 1, accepted, end.hash));
-    // The same id each time that this record is sent, by whichever run: the stream knows it again.
-    const message = writeMessage(stream, accepted, expected, end, `recover-${hash}`);
+    // The same id each time that this run sends the record: of another run the stream takes it only in our place.
+    const message = writeMessage(stream, accepted, expected, end, `recover-${this.#turn.run}-${hash}`);
+    expectLast(message.headers, end.position);
     const { seq } = await untilAnswered(clock, () => this.#publish(message, end.position));
-    if (seq !== end.position + 1)
-      throw new FleetError(
-        "conflict",
-        `somebody writes into ${stream} meanwhile: stop every worker, and run daymark recover again`,
-      );
+    if (seq !== end.position + 1) throw mendedMeanwhile(stream);
     this.#end = { position: seq, hash };
     return seq;
   }
 
   /** @param end - of what was read: whatever the server has of the subject up to there counts for nothing more than we say. */
   async #publish(message: OutgoingMessage, end: Position): Promise<PubAck> {
-    const { nats } = this.#options;
+    const { nats, stream } = this.#options;
     const { subject, payload, headers } = message;
     const publish = () => nats.jetstream().publish(subject, payload, { headers, timeout: REQUEST_MS });
     try {
       return await publish();
     } catch (error) {
       const instead = error instanceof NatsError ? endInstead(error) : undefined;
-      if (instead === undefined || instead > end) throw error;
+      if (instead === undefined) throw await this.#turn.explain(error);
+      if (instead > end) throw mendedMeanwhile(stream, error);
       expectEnd(message, instead); // it was overtaken, or is kept under another subject
-      return publish();
+    }
+    try {
+      return await publish();
+    } catch (error) {
+      throw endInstead(error) === undefined ? error : mendedMeanwhile(stream, error);
     }
   }
 
-  async *#messages(): Messages {
+  async #last(): Promise<Position> {
     const { nats, clock, stream } = this.#options;
-    const found = await untilAnswered(clock, () => findStream(nats, stream));
-    const last = found?.state.last_seq ?? 0;
+    return (await untilAnswered(clock, () => findStream(nats, stream)))?.state.last_seq ?? 0;
+  }
+
+  async *#messages(last: Position): Messages {
     for (let first = 1; first <= last; first += READ_AT_ONCE) {
       const count = Math.min(READ_AT_ONCE, last - first + 1);
       const batch = Array.from({ length: count }, (_, i) => this.#messageAt(first + i));
@@ -172,7 +178,7 @@ export class ClosedStream implements ClosedLog {
         return { sequence: seq, subject, payload: data, headers: header };
       } catch (error) {
         if (isMessageMissing(error)) return undefined;
-        throw error;
+        throw isStreamMissing(error) ? mendedMeanwhile(stream, error) : error;
       }
     });
   }

@@ -1,6 +1,7 @@
 /** The stream that holds a log: how it is made, and what can be lost with the settings that one has. */
 import {
   DiscardPolicy,
+  ErrorCode,
   nanos,
   type NatsConnection,
   NatsError,
@@ -12,6 +13,7 @@ import {
 import type { Clock } from "../../protocol/clock.js";
 import { FleetError } from "../errors.js";
 import { isStreamMissing, REQUEST_MS, untilAnswered } from "./jetstream-answers.js";
+import { isFilling } from "./jetstream-mark.js";
 
 export interface StreamWanted {
   /** 1 to 64 letters, digits, `_`, `-`. All subjects below `<stream>.` are its own. */
@@ -22,17 +24,9 @@ export interface StreamWanted {
   readonly acceptLogLoss: boolean;
 }
 
-/** Who opens a stream. */
-export type Opener =
-  /** Has no record yet, and makes the stream where there is none. */
-  | "newcomer"
-  /** For any other worker a stream that is not there has been lost. */
-  | "worker"
-  /** Makes it, or goes on where it ends; nobody else takes it until `markFilled`. */
-  | "recover";
+/** Who opens a stream: whoever has no record yet makes it where there is none; for others it has been lost then. */
+export type Opener = "newcomer" | "worker";
 
-/** Description of a stream that `daymark recover` fills: it is not whole. */
-const FILLING = "daymark recover fills this stream";
 /** Streams that are looked at when the one that was named is not there. */
 const MAX_OTHERS = 32;
 const STREAM_NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -52,6 +46,17 @@ export async function findStream(nats: NatsConnection, stream: string): Promise<
   });
 }
 
+/**
+ * As `findStream`, but not from a server that is cut off from the others: that tells what it had, and names no leader.
+ * @throws NatsError also for such an answer.
+ */
+export async function findLedStream(nats: NatsConnection, stream: string): Promise<StreamInfo | undefined> {
+  const found = await findStream(nats, stream);
+  if (found?.cluster && !found.cluster.leader)
+    throw new NatsError("the stream has no leader", ErrorCode.Timeout);
+  return found;
+}
+
 /** Names of other streams that take the subjects of a log. @returns none where one may not ask. */
 export async function otherStreams(nats: NatsConnection, stream: string): Promise<readonly string[]> {
   try {
@@ -66,21 +71,10 @@ export async function otherStreams(nats: NatsConnection, stream: string): Promis
   }
 }
 
-/** Whether `daymark recover` fills it, or was stopped before it was whole. */
-export function isFilling({ config }: StreamInfo): boolean {
-  return config.description === FILLING;
-}
-
-/** Workers take it again. */
-export async function markFilled(nats: NatsConnection, stream: string): Promise<void> {
-  const manager = await nats.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
-  await manager.streams.update(stream, { description: "" });
-}
-
 /**
  * Judges the stream; makes it where there is none, but not for a worker that has known one.
- * @throws FleetError "bad-request" naming all weak settings, unless they are accepted, or when the stream cannot be
- *   as it is wanted; "conflict" for one that is being filled; "unreachable" when JetStream does not answer.
+ * @throws FleetError as `assertSettings`; "conflict" for one that is being filled; "unreachable" when JetStream does
+ *   not answer.
  */
 export async function openStream(
   nats: NatsConnection,
@@ -88,39 +82,52 @@ export async function openStream(
   wanted: StreamWanted,
   opener: Opener,
 ): Promise<void> {
-  const { stream, replicas, acceptLogLoss } = wanted;
-  if (!STREAM_NAME.test(stream)) {
-    throw new FleetError("bad-request", "the name of a stream has 1 to 64 letters, digits, _ and -");
-  }
-  const version = nats.info?.version ?? "";
+  const { stream, replicas } = wanted;
+  assertName(stream); // or it is none of the API
   const found = await untilAnswered(clock, () => findStream(nats, stream));
-  const config = found?.config ?? (opener === "worker" ? undefined : streamSettings(stream, replicas));
-  if (!config) return;
-  const [own] = config.subjects;
-  if (config.subjects.length !== 1 || own !== `${stream}.>`) {
-    const heard = config.subjects.join(", ");
-    throw new FleetError("bad-request", `the stream ${stream} is no log: it takes ${heard}; name another`);
-  }
-  const weaknesses = streamWeaknesses(config, version);
-  if (weaknesses.length > 0 && !acceptLogLoss) {
-    throw new FleetError(
-      "bad-request",
-      `the stream ${stream} can lose what it acknowledged: ${weaknesses.join("; ")}. Mend it, or give --accept-log-loss`,
-    );
-  }
-  if (found && isFilling(found) && opener !== "recover") {
+  if (found) assertSettings(nats, found.config, wanted);
+  if (found && isFilling(found)) {
     throw new FleetError(
       "conflict",
       `the stream ${stream} is not whole: daymark recover fills it now, or was stopped; then run daymark recover again`,
     );
   }
-  if (found && opener !== "recover") return;
+  if (found || opener === "worker") return;
+  const settings = streamSettings(stream, replicas);
+  assertSettings(nats, settings, wanted);
   await untilAnswered(clock, async () => {
     const manager = await nats.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
-    if (found) await manager.streams.update(stream, { description: FILLING });
-    else if (opener === "recover") await manager.streams.add({ ...config, description: FILLING });
-    else await manager.streams.add(config); // another worker may have made the same: then it is as good
+    await manager.streams.add(settings); // another worker may have made the same: then it is as good
   });
+}
+
+/**
+ * @param config - of the stream that is there, or is to be made.
+ * @throws FleetError "bad-request" naming all weak settings, unless they are accepted, or when the stream cannot be as
+ *   it is wanted.
+ */
+export function assertSettings(
+  nats: NatsConnection,
+  config: StreamConfig,
+  { stream, acceptLogLoss }: StreamWanted,
+): void {
+  assertName(stream);
+  const [own] = config.subjects;
+  if (config.subjects.length !== 1 || own !== `${stream}.>`) {
+    const heard = config.subjects.join(", ");
+    throw new FleetError("bad-request", `the stream ${stream} is no log: it takes ${heard}; name another`);
+  }
+  const weaknesses = streamWeaknesses(config, nats.info?.version ?? "");
+  if (weaknesses.length === 0 || acceptLogLoss) return;
+  throw new FleetError(
+    "bad-request",
+    `the stream ${stream} can lose what it acknowledged: ${weaknesses.join("; ")}. Mend it, or give --accept-log-loss`,
+  );
+}
+
+function assertName(stream: string): void {
+  if (STREAM_NAME.test(stream)) return;
+  throw new FleetError("bad-request", "the name of a stream has 1 to 64 letters, digits, _ and -");
 }
 
 /** File storage, nothing ever deleted, no limits. */

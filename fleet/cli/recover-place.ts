@@ -1,12 +1,16 @@
 /** Where the log is that `daymark recover` mends: in a data folder, or on JetStream. */
+import { randomBytes } from "node:crypto";
 import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeDisk } from "../../protocol/adapters/atomic-file.js";
 import { connectNats, type NatsOptions } from "../../protocol/adapters/nats-connection.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
+import type { Entropy } from "../../protocol/crypto.js";
 import { ClosedStream, type LogBeside } from "../adapters/jetstream-closed.js";
 import { savedRecords } from "../adapters/jetstream-saved.js";
 import type { StreamWanted } from "../adapters/jetstream-stream.js";
+import { readWorkerId, workerId } from "../adapters/worker-file.js";
+import type { Position } from "../ports.js";
 import type { ClosedLog } from "../recovery/closed-log.js";
 import type { Left } from "../recovery/find-out.js";
 import { notLetIn } from "./nats-options.js";
@@ -20,12 +24,19 @@ export interface Gone {
   readonly beside: readonly LogBeside[];
 }
 
+interface How {
+  /** Keeps the log as it is, which then begins from nothing; undefined: it goes on where it ends. */
+  readonly aside: string | undefined;
+  /** Where the log ends then. */
+  readonly until: Position;
+}
+
 export interface Place {
   /** Undefined: it is not gone, or nobody could say that it was another. */
   gone(): Promise<Gone | undefined>;
   look<T>(use: (log: ClosedLog) => Promise<T>): Promise<T>;
-  /** @param aside - keeps the log as it is, which then begins from nothing; undefined: it goes on where it ends. */
-  mend(use: (log: ClosedLog) => Promise<void>, aside: string | undefined): Promise<void>;
+  /** @throws FleetError "conflict" when the log is not what was looked at any more. */
+  mend(use: (log: ClosedLog) => Promise<void>, how: How): Promise<void>;
   /** @param from - where the log parts from its copy. @returns a path that nothing has. */
   asideFor(from: number, to: number): Promise<string>;
   /** By runs that were stopped since. */
@@ -39,14 +50,15 @@ export function inFolder(folder: string): Place {
   return {
     gone: () => Promise.resolve(undefined),
     look: (use) => lookAtLog(folder, use),
-    mend: (use, aside) => (aside === undefined ? mendLog(folder, use) : replaceLog(folder, aside, use)),
+    mend: (use, { aside }) => (aside === undefined ? mendLog(folder, use) : replaceLog(folder, aside, use)),
     asideFor: (from, to) => Promise.resolve(join(folder, `log.before-${from}-${to}`)),
-    left: () => Promise.resolve({ asides: [], isMarked: false }), // one rename does all
+    left: () => Promise.resolve({ asides: [], mark: undefined }), // one rename does all
     settle: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
 }
 
+const entropy: Entropy = (size) => new Uint8Array(randomBytes(size));
 /** At the end of the name of what a stream had, until the new stream is whole and the fence is lifted. */
 const UNSETTLED = ".unsettled";
 
@@ -72,12 +84,10 @@ export async function onStream(
       return beside && { stream: name, beside };
     },
     look: (use) => use(stream),
-    async mend(use, aside) {
-      if (aside !== undefined) {
-        await stream.save(`${aside}${UNSETTLED}`);
-        await stream.remove();
-      }
-      await stream.make();
+    async mend(use, { aside, until }) {
+      if (aside !== undefined)
+        await stream.replace(`${aside}${UNSETTLED}`, await workerId(folder, entropy), until);
+      await stream.make(until);
       await use(stream);
       await settle();
     },
@@ -90,7 +100,8 @@ export async function onStream(
     },
     async left() {
       const asides = (await unsettled()).map((file) => savedRecords(name, join(folder, file)));
-      return { asides, isMarked: await stream.isHalf() };
+      const own = await readWorkerId(folder);
+      return { asides, mark: await stream.mark(), ...(own !== undefined && { own }) };
     },
     settle,
     close: () => connection.close(),

@@ -27,8 +27,17 @@ export interface Looked {
 export interface Left {
   /** What they put aside of this log: it counts as if it still stood there. */
   readonly asides: readonly History[];
-  /** The log is marked as one that is being filled. */
-  readonly isMarked: boolean;
+  /** The log is marked as one that is being filled; undefined: it is not. */
+  readonly mark: LeftMark | undefined;
+  /** Id of the worker in whose folder the asides are, where it has one. */
+  readonly own?: string;
+}
+
+interface LeftMark {
+  /** Where the log ends once it is mended. */
+  readonly until: Position;
+  /** Ids of the workers in whose folders there are asides of this log. */
+  readonly asides: readonly string[];
 }
 
 /** What is wanted. */
@@ -45,7 +54,7 @@ interface Own {
   readonly said: ReadonlySet<FleetEvent["type"]>;
   /** Of the fence that stands at its end: several may have seen it. */
   readonly proofs: readonly FenceProof[];
-  /** A fence was lifted in what it has of its own. */
+  /** Its last record lifts a fence, and is its own: nobody has started since. */
   readonly isLifted: boolean;
   /** From somewhere on it is what no worker takes. */
   readonly isBroken: boolean;
@@ -54,14 +63,16 @@ interface Own {
   readonly leftOut: ReadonlySet<string>;
 }
 
-/** @throws FleetError "conflict" when the copy is of another fleet. */
+/** @throws FleetError "conflict" when the copy is of another fleet, or what was put aside is not here. */
 export async function findOut(
   log: History,
-  { asides, isMarked }: Left,
+  left: Left,
   copy: Longest | undefined,
-  { newTerms, lost }: Wanted,
+  wanted: Wanted,
   crypto: Crypto,
 ): Promise<Looked> {
+  const { asides, mark } = left;
+  const { newTerms, lost } = wanted;
   const { folded, end } = await stateOf(log, crypto);
   const own = await ownOf(log, copy);
   const { shared } = own;
@@ -70,8 +81,10 @@ export async function findOut(
       "conflict",
       `${copy.name} is the log of another fleet: check --from, --data, --stream`,
     );
-  const isLeft = asides.length > 0 || isMarked;
-  const isSettled = isLeft && own.isLifted;
+  const isLeft = asides.length > 0 || mark !== undefined;
+  // An older mending may end in the same way: the mark says where this one does.
+  const isSettled = isLeft && own.isLifted && (mark === undefined || mark.until === end);
+  assertAsides(left, wanted, isSettled);
   const told = [own];
   if (!isSettled) for (const aside of asides) told.push(await ownOf(aside, copy));
   const proofs = told.flatMap((one) => one.proofs);
@@ -94,6 +107,23 @@ export async function findOut(
   };
   const longer: Pick<LogState, "folded"> = whole && whole.end > shared ? whole : { folded };
   return { found, newest: longer.folded.chain.at(-1), workers, leftOut, isSettled };
+}
+
+/**
+ * What a replaced log held counts as if it still stood there, and only one folder has it. The run that put it aside may
+ * be at work: its own folder is locked meanwhile, and elsewhere only people know.
+ */
+function assertAsides({ asides, mark, own }: Left, { newTerms, lost }: Wanted, isSettled: boolean): void {
+  const isHere = (id: string) =>
+    id === own ? asides.length > 0 || isSettled || newTerms : newTerms && lost.includes(id);
+  const missing = mark?.asides.filter((id) => !isHere(id)) ?? [];
+  if (missing.length === 0) return;
+  throw new FleetError(
+    "conflict",
+    `daymark recover was begun in the folder of worker ${missing.join(", ")}, and what the log held is put aside there, ` +
+      "not here: go on there. If that folder is lost for good, and nothing runs there any more, add " +
+      `${missing.map((id) => `--without ${id}`).join(" ")} --new-terms`,
+  );
 }
 
 function isProven(id: string, proofs: readonly FenceProof[]): boolean {
@@ -126,6 +156,7 @@ async function ownOf(history: History, copy: Longest | undefined): Promise<Own> 
   const leftOut = new Set<string>();
   for await (const { position, hash, events } of history.read(0)) {
     isBroken ||= hash === NO_HASH;
+    isLifted = position > limit && events.some(({ type }) => type === "fence-lifted");
     end = position;
     for (const event of events) {
       if (event.type === "fence-raised") proofs.push(event.proof);
@@ -133,7 +164,6 @@ async function ownOf(history: History, copy: Longest | undefined): Promise<Own> 
       if (event.type !== "fence-lifted") continue;
       for (const id of event.without ?? []) leftOut.add(id);
       proofs = [];
-      isLifted ||= position > limit;
     }
     if (position <= limit) continue;
     for (const event of events) if (isOurs(event, proofs.length > 0)) said.add(event.type);

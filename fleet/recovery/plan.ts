@@ -48,7 +48,12 @@ export function planRecovery(found: Found): Plan {
   const isWhole = found.hasAll && fence !== undefined && !isBroken && !isResumed;
   const lift = newTerms ? "new-terms" : "refilled";
   const nothing = { refill: "nothing", missing: 0, aside: 0, lift } as const;
-  if (!copy && newTerms) return nothing;
+  if (!copy && newTerms && !isBroken) return nothing;
+  if (!copy && isBroken)
+    throw new FleetError(
+      "conflict",
+      "the log has what no worker takes, and nothing that comes after it counts: find a copy, and name it with --from",
+    );
   if (!copy && fence)
     throw new FleetError(
       "bad-request",

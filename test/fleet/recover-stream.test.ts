@@ -1,118 +1,47 @@
 /** `daymark recover --nats`: a stream that was lost, cut or put back, made whole from the copies of its workers. */
-import { cp, mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { AckPolicy, headers, type NatsConnection } from "nats";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { cp, rename, rm, writeFile } from "node:fs/promises";
+import { AckPolicy, headers } from "nats";
+import { describe, expect, test } from "vitest";
 import { ClosedStream } from "../../fleet/adapters/jetstream-closed.js";
-import { JetStreamEventLog } from "../../fleet/adapters/jetstream-event-log.js";
 import { raiseFence } from "../../fleet/adapters/jetstream-fence.js";
 import { streamSettings } from "../../fleet/adapters/jetstream-stream.js";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import { readWorkerId } from "../../fleet/adapters/worker-file.js";
 import { recover } from "../../fleet/cli/commands/recover.js";
 import { EXIT } from "../../fleet/cli/exit.js";
-import { onStream } from "../../fleet/cli/recover-place.js";
-import type { FleetEvent } from "../../fleet/events.js";
-import { type Fleet, openFleet } from "../../fleet/main.js";
-import type { EventLog, LogRecord } from "../../fleet/ports.js";
 import { type ClosedLog, stateOf } from "../../fleet/recovery/closed-log.js";
 import { refill } from "../../fleet/recovery/refill.js";
-import { connectNats } from "../../protocol/adapters/nats-connection.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
-import { NatsServer } from "../nats/server.js";
 import { must } from "./fixtures.js";
 import { inProcess } from "./in-process.js";
-import { entropy, importDevices, temporaryFolder } from "./served-fleet.js";
+import {
+  at,
+  copyOf,
+  cutTo,
+  eventsOf,
+  hashesOf,
+  hold,
+  idOf,
+  kept,
+  loseStream,
+  mend,
+  mendAt,
+  nats,
+  STREAM,
+  stop,
+  stopAfter,
+  stream,
+  wanted,
+  withTwoWorkers,
+  work,
+} from "./stream-to-mend.js";
 
-const STREAM = "daymark-log";
-const COMMON = ["--replicas", "1", "--accept-log-loss", "--reason", "the stream was lost"] as const;
-const wanted = { stream: STREAM, replicas: 1, acceptLogLoss: true } as const;
-let server: NatsServer;
-let nats: NatsConnection;
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-const open: Fleet[] = [];
-const at = (...path: string[]) => join(folder.path, ...path);
-
-/** A worker of the fleet, on its own folder. */
-async function work(name: string): Promise<Fleet> {
-  const log = (copy: EventLog, worker: string) =>
-    JetStreamEventLog.open({ nats, copy, worker, clock: systemClock, ...wanted });
-  const parts = { clock: systemClock, crypto: nodeCrypto, entropy, shared: { worker: name, open: log } };
-  const fleet = await openFleet({ folder: at(name, "fleet"), name: "harbour", ...parts });
-  open.push(fleet);
-  return fleet;
-}
-async function stop(): Promise<void> {
-  for (const fleet of open.splice(0)) await fleet.close();
-}
-const hold = ({ service }: Fleet, number: number) =>
-  service.act({ kind: "hold", numbers: [number], level: "isolate", reason: "stolen" }, "admin");
-const mendAt = (name: string, ...args: readonly string[]) =>
-  inProcess({ recover }, at(name), ["recover", "--nats", server.url, ...COMMON, ...args]);
-const mend = (...args: readonly string[]) => mendAt("a", ...args);
-const idOf = async (name: string) => must(await readWorkerId(at(name, "fleet")));
-const stream = () => new ClosedStream({ nats, clock: systemClock, ...wanted });
-
-async function eventsOf(log: Pick<ClosedLog, "read">): Promise<readonly FleetEvent[]> {
-  const events: FleetEvent[] = [];
-  for await (const record of log.read(0)) events.push(...record.events);
-  return events;
-}
-async function hashesOf(log: Pick<ClosedLog, "read">): Promise<readonly string[]> {
-  const records: LogRecord[] = [];
-  for await (const record of log.read(0)) records.push(record);
-  return records.map(({ hash }) => hash);
-}
-async function copyOf(name: string): Promise<readonly string[]> {
-  const copy = LmdbEventLog.open(at(name, "fleet", "log"));
-  try {
-    return await hashesOf(copy);
-  } finally {
-    await copy.close();
-  }
-}
-
-/** Two workers; the second one has written last, and the first has not heard of it. */
-beforeEach(async () => {
-  server = await NatsServer.start();
-  folder = await temporaryFolder();
-  nats = await connectNats({ servers: [server.url], name: "test" });
-  const a = await work("a");
-  await importDevices(a.service, 1, 2);
-  await hold(a, 1);
-  await stop();
-  await mkdir(at("b"));
-  await cp(at("a", "fleet", "keys"), at("b", "fleet", "keys"), { recursive: true });
-  await hold(await work("b"), 2);
-  await stop();
-});
-afterEach(async () => {
-  await stop();
-  await nats.close();
-  await server.remove();
-  await folder.remove();
-});
-
-/** As after a restore of the servers' disks. */
-async function cutTo(count: number): Promise<void> {
-  const copy = LmdbEventLog.open(at("b", "fleet", "log"));
-  const first: ClosedLog = {
-    append: () => Promise.reject(new Error("only read")),
-    async *read(from) {
-      for await (const record of copy.read(from)) if (record.position <= count) yield record;
-    },
-  };
-  await stream().remove();
-  await stream().make();
-  expect(await refill(stream(), first)).toBe(count);
-  await stream().finish();
-  await copy.close();
-}
+withTwoWorkers();
 
 test("P4: a stream that is gone is made anew from the longest copy, and every worker goes on", async () => {
   const whole = await copyOf("b");
-  await stream().remove();
+  await loseStream();
   const done = await mend("--from", at("b"), "--yes", "-j");
   expect([done.exitCode, done.stderr]).toEqual([EXIT.ok, expect.stringContaining("mended")]);
   expect(JSON.parse(done.stdout)).toMatchObject({ refill: "append", missing: whole.length });
@@ -174,26 +103,6 @@ test("P3: what only a lost worker had acknowledged is not dropped without new te
   expect((await work("a")).service.view.era).toBe(1);
 });
 
-/** `daymark recover` that is stopped after so many records. */
-async function stopAfter(count: number): Promise<void> {
-  const { end } = await stateOf(stream(), nodeCrypto);
-  const copy = LmdbEventLog.open(at("b", "fleet", "log"));
-  const place = await onStream({ servers: [server.url], name: "test" }, wanted, at("a", "fleet"));
-  let left = count;
-  const half = async (log: ClosedLog) => {
-    const append: ClosedLog["append"] = (...record) =>
-      left-- > 0 ? log.append(...record) : Promise.reject(new Error("stopped"));
-    await refill({ read: (from) => log.read(from), append }, copy);
-    throw new Error("stopped");
-  };
-  const aside = end > 0 ? await place.asideFor(6, end) : undefined;
-  await expect(place.mend(half, aside)).rejects.toThrow("stopped");
-  await place.close();
-  await copy.close();
-}
-const kept = async () =>
-  (await readdir(at("a", "fleet"))).filter((name) => name.startsWith("stream.before-"));
-
 test("P3: stopped while the stream is made anew, it has not forgotten what stood in the old one", async () => {
   await cutTo(6);
   const { ends } = await stateOf(stream(), nodeCrypto);
@@ -216,14 +125,12 @@ test("stopped before its last record it ends the fence, and stopped after it the
   await stop();
   await stopAfter(whole.length);
   const done = await mend("--from", at("b"), "--yes", "-j");
-  expect([done.exitCode, JSON.parse(done.stdout)]).toMatchObject([
-    EXIT.ok,
-    { refill: "nothing", lift: "refilled" },
-  ]);
+  expect([done.exitCode, done.stderr]).toEqual([EXIT.ok, expect.stringContaining("mended")]);
+  expect(JSON.parse(done.stdout)).toMatchObject({ refill: "nothing", lift: "refilled" });
   expect(await hashesOf(stream())).toHaveLength(whole.length + 1);
   const file = at("a", "fleet", "stream.before-6-7.jsonl");
   await rename(file, `${file}.unsettled`);
-  await stream().make(); // marked again
+  await stream().make(whole.length + 1); // marked again
   const planned = await mend("--from", at("b"));
   expect([planned.exitCode, planned.stderr]).toEqual([EXIT.conflict, expect.stringContaining("say --yes")]);
   expect((await mend("--from", at("b"), "--yes")).exitCode).toBe(EXIT.ok);
@@ -247,7 +154,7 @@ test("P3: no worker takes the half of a stream for the whole: it waits until rec
 
 test("a stream that was lost, filled and not lifted is not left shut", async () => {
   const whole = await copyOf("b");
-  await stream().remove();
+  await loseStream();
   await stopAfter(whole.length);
   const done = await mend("--from", at("b"), "--yes", "-j");
   expect([done.exitCode, done.stderr]).toEqual([EXIT.ok, expect.stringContaining("mended")]);
@@ -355,12 +262,12 @@ describe("P3: a worker that was left out", () => {
     const name = "full-log";
     const manager = await nats.jetstreamManager();
     await manager.streams.add({ ...streamSettings(name, 1), max_consumers: 1 });
-    const full = new ClosedStream({ nats, clock: systemClock, ...wanted, stream: name });
+    const full = () => new ClosedStream({ nats, clock: systemClock, ...wanted, stream: name });
     const created = { type: "fleet-created", name: "other", at: 1, actor: "fleet" } as const;
-    await full.append("fleet", [created], 0);
+    await full().append("fleet", [created], 0);
     await manager.consumers.add(name, { deliver_subject: "nobody", ack_policy: AckPolicy.None });
     expect(await raiseFence(nats, name, systemClock, "00000000000000aa", 5)).toBe("told");
-    expect((await eventsOf(full)).at(-1)).toMatchObject({ type: "fence-raised" });
+    expect((await eventsOf(full())).at(-1)).toMatchObject({ type: "fence-raised" });
   });
 
   test("with a copy that is a beginning of the stream does not start either", async () => {
@@ -387,14 +294,42 @@ describe("the name of the stream", () => {
 
   test("is told where there is none, with the logs of others", async () => {
     const other = new ClosedStream({ nats, clock: systemClock, ...wanted, stream: "other-log" });
-    await other.make();
+    await other.make(1);
     const created = { type: "fleet-created", name: "other", at: 1, actor: "fleet" } as const;
     await other.append("fleet", [created], 0);
-    await stream().remove();
+    await loseStream();
     const planned = await mend("--from", at("b"));
     expect(planned.stdout).toMatch(/there is no stream daymark-log.*--stream names another.*other-log/);
     expect(await names()).toEqual(["other-log"]);
   });
+});
+
+test("a worker whose own log is lost mends from the copies of the others, and says that it has none", async () => {
+  const id = await idOf("a");
+  await loseStream();
+  await rm(at("a", "fleet", "log"), { recursive: true });
+  const asked = await mend("--from", at("b"), "--new-terms", "--yes");
+  expect([asked.exitCode, asked.stderr]).toEqual([EXIT.conflict, expect.stringContaining(id)]);
+  expect((await mend("--from", at("b"), "--without", id, "--new-terms", "--yes")).exitCode).toBe(EXIT.ok);
+  const { view } = (await work("b")).service;
+  expect([view.era, [...view.leftOut]]).toEqual([1, [id]]);
+});
+
+test("a worker that no copy names, and whose own log is lost, is asked for too", async () => {
+  await rm(at("a", "fleet", "log"), { recursive: true });
+  const text = `${JSON.stringify({ id: "00000000000000aa" })}\n`;
+  await writeFile(at("a", "fleet", "worker.json"), text);
+  const asked = await mend("--from", at("b"), "--without", "00000000000000bb", "--new-terms", "--yes");
+  const message = expect.stringContaining("00000000000000aa (this one)");
+  expect([asked.exitCode, asked.stderr]).toEqual([EXIT.conflict, message]);
+});
+
+test("P9: new terms do not go behind what no worker takes, where there is no copy to put in its place", async () => {
+  const ids = [await idOf("a"), await idOf("b")];
+  await breakStream();
+  await rm(at("a", "fleet", "log"), { recursive: true });
+  const done = await mend(...ids.flatMap((id) => ["--without", id]), "--new-terms", "--yes");
+  expect([done.exitCode, done.stderr]).toEqual([EXIT.conflict, expect.stringContaining("find a copy")]);
 });
 
 test("a worker's folder without --nats is refused: its log is a copy", async () => {

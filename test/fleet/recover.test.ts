@@ -172,7 +172,7 @@ describe("what is found", () => {
   ) => {
     const history = await beginning(copied);
     const copy = { name: "worker-2", history, end: copied, ends: new Map(Object.entries(ends)) };
-    const left = { asides, isMarked: false };
+    const left = { asides, mark: undefined };
     return findOut(log, left, copy, { newTerms: false, lost: ["a"] }, nodeCrypto);
   };
   const shown = (worker: string, position: number): FleetEvent => ({
@@ -227,7 +227,7 @@ describe("what is found", () => {
     };
     const copy = { name: "worker-2", history: await beginning(6), end: 6, ends: new Map() };
     const wanted = { newTerms: false, lost: [] };
-    const { found } = await findOut(own, { asides: [], isMarked: false }, copy, wanted, nodeCrypto);
+    const { found } = await findOut(own, { asides: [], mark: undefined }, copy, wanted, nodeCrypto);
     expect(found).toMatchObject({ end: 8, shared: 6, isBroken: true });
   });
 
@@ -246,6 +246,15 @@ describe("what is found", () => {
     await extend(log, records.slice(6, 8));
     await liftAfterRefill(log, await stateOf(log, nodeCrypto), mending);
     expect(await look(log, 8, [aside])).toMatchObject({ found: { isResumed: false }, isSettled: true });
+  });
+
+  test("a fence that was lifted before the last record is none that a stopped run has lifted", async () => {
+    const log = await beginning(8);
+    await liftAfterRefill(log, await stateOf(log, nodeCrypto), mending);
+    const aside = await beginning(4);
+    expect(await look(log, 8, [aside])).toMatchObject({ isSettled: true });
+    await extend(log, [{ subject: "fleet", events: [raised] }]);
+    expect(await look(log, 8, [aside])).toMatchObject({ found: { isResumed: true }, isSettled: false });
   });
 });
 
@@ -276,7 +285,7 @@ describe("whether a log has all that workers acknowledged", () => {
       ends: new Map(Object.entries(ends)),
     };
     const wanted = { newTerms: false, lost: [] };
-    const { found } = await findOut(log, { asides: [], isMarked: false }, copy, wanted, nodeCrypto);
+    const { found } = await findOut(log, { asides: [], mark: undefined }, copy, wanted, nodeCrypto);
     return found.hasAll;
   };
 

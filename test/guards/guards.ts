@@ -15,6 +15,7 @@ import { faultGuards } from "./rows/faults.js";
 import { fenceGuards } from "./rows/fence.js";
 import { leftOutGuards } from "./rows/left-out.js";
 import { recoverGuards } from "./rows/recover.js";
+import { recoverTurnGuards } from "./rows/recover-turns.js";
 import { apiGuards } from "./rows/api.js";
 import { bundleGuards } from "./rows/bundle.js";
 import { cryptoGuards } from "./rows/crypto.js";
@@ -53,6 +54,7 @@ import { x509Guards } from "./rows/x509.js";
 export const guards: readonly Guard[] = [
   ...auditGuards,
   ...recoverGuards,
+  ...recoverTurnGuards,
   ...leftOutGuards,
   ...fenceGuards,
   ...faultGuards,

@@ -4,8 +4,10 @@ import { buildCommand } from "@stricli/core";
 import { nodeCrypto as crypto } from "../../../protocol/adapters/node-crypto.js";
 import type { Trust } from "../../../protocol/authority.js";
 import { lockFolder } from "../../adapters/folder-lock.js";
+import { isThere } from "../../adapters/is-there.js";
 import { readWorkerId } from "../../adapters/worker-file.js";
 import { loadFleetKeys, stagedKeys } from "../../adapters/key-folder.js";
+import { type NoteKey, parseNoteKey } from "../../audit/note.js";
 import { signsAlone } from "../../fleet-keys.js";
 import { type ClosedLog, recordAt, stateOf } from "../../recovery/closed-log.js";
 import { findOut } from "../../recovery/find-out.js";
@@ -30,6 +32,7 @@ import { assertGone, ceremonyCommands, planLines } from "../recover-words.js";
 interface Flags {
   readonly data?: string;
   readonly from?: readonly string[];
+  readonly auditKey?: readonly NoteKey[];
   readonly newTerms: boolean;
   readonly link?: string;
   readonly without?: readonly string[];
@@ -57,14 +60,17 @@ export const recover = buildCommand<Flags, [], CliContext>({
       "gives back what was lost. Where there is no copy, --new-terms begins new terms above all that was lost. Bring",
       "what devices carry first, while the server runs: daymark bundle apply.",
       "",
+      "An audit export is a copy when it is whole and verifies with the fleet's own audit key, keys/audit.pem. A",
+      "folder is taken as it is: only from those who may hold the fleet's keys.",
+      "",
       "With --nats the log is a stream that workers share. All of them are stopped, and all copies are needed: the",
       "folder of this worker counts as one, those of the others come with --from. One that is left out with --without",
       "never comes back: with its old folder it does not start. Make that worker anew from a backup of another. Where",
       "all copies show that the stream has lost nothing, the fence is lifted and nothing else is done.",
       "",
-      "The plan is printed; nothing is changed without --yes. If it is stopped in the middle, run it again: until it has",
-      "come to its end, no worker starts on the stream. What the server has in its configuration file or its",
-      "environment has to be said here, --nats above all.",
+      "The plan is printed; nothing is changed without --yes. If it is stopped in the middle, run it again, in the same",
+      "folder: until it has come to its end, no worker starts on the stream. Of two that run at once, one is told to",
+      "wait. What the server has in its configuration file or its environment has to be said here, --nats above all.",
       "",
       "Example: daymark recover --from /mnt/worker-2 --reason 'disk of worker 1 replaced' --yes",
     ].join("\n"),
@@ -73,6 +79,14 @@ export const recover = buildCommand<Flags, [], CliContext>({
     flags: {
       data: dataFlag,
       from: files("A copy of the log: a data folder, a log folder or an audit export; may be repeated"),
+      auditKey: {
+        kind: "parsed",
+        parse: (text: string) => parseNoteKey(text, crypto),
+        optional: true,
+        variadic: true,
+        placeholder: "key",
+        brief: "An audit key that the fleet had before, for exports of that time; may be repeated",
+      },
       newTerms: switchFlag("What was lost is lost: begin new terms above it"),
       link: { ...file("The next Authority, where the root keys are elsewhere"), optional: true },
       without: {
@@ -125,9 +139,12 @@ export const recover = buildCommand<Flags, [], CliContext>({
       const { nats: servers, natsCa, natsCert, natsKey, natsCreds } = flags;
       const nats = natsOptions({ nats: servers, natsCa, natsCert, natsKey, natsCreds }, "daymark recover");
       place = nats ? await onStream(nats, flags, folder) : inFolder(folder);
-      const own = nats ? [folder] : []; // then the log of the folder is a copy
-      for (const path of [...own, ...(flags.from ?? [])]) sources.push(await openSource(path, folder));
-      await run(place, folder, sources, flags, this);
+      const isCopy = nats !== undefined && (await isThere(join(folder, "log", "data.mdb")));
+      const own = isCopy ? [folder] : []; // then the log of the folder is a copy
+      const lostHere = nats && !isCopy ? await readWorkerId(folder) : undefined;
+      for (const path of [...own, ...(flags.from ?? [])])
+        sources.push(await openSource(path, folder, flags.auditKey ?? []));
+      await run(place, folder, sources, lostHere, flags, this);
     } finally {
       for (const source of sources) await source.close();
       await place?.close();
@@ -136,10 +153,12 @@ export const recover = buildCommand<Flags, [], CliContext>({
   },
 });
 
+/** @param lostHere - id of the worker whose log was lost from the folder. */
 async function run(
   place: Place,
   folder: string,
   sources: readonly Source[],
+  lostHere: string | undefined,
   flags: Flags,
   context: CliContext,
 ): Promise<void> {
@@ -154,7 +173,8 @@ async function run(
     findOut(log, left, copy, { newTerms, lost }, crypto),
   );
   assertNoneLeftOut(sources, leftOut);
-  if (flags.nats) assertAllCopies(sources, workers, without);
+  const here = lostHere === undefined || leftOut.has(lostHere) ? [] : [[lostHere, "this one"] as const];
+  if (flags.nats) assertAllCopies(sources, new Map([...here, ...workers]), without);
   if (isSettled) return settle(place, flags, stderr);
   const plan = planRecovery(found);
   const aside = await place.asideFor(found.shared, found.end);
@@ -169,7 +189,8 @@ async function run(
     if (copy && plan.refill !== "nothing") await refill(log, copy.history);
     await lift(log);
   };
-  await place.mend(mend, plan.refill === "replace" ? aside : undefined);
+  const end = copy && plan.refill !== "nothing" ? copy.end : found.end;
+  await place.mend(mend, { aside: plan.refill === "replace" ? aside : undefined, until: end + 1 });
   printLine(stderr, "mended; start the server, and look: daymark audit list --type fence-lifted");
 }
 

@@ -1,0 +1,151 @@
+/** Guards of `daymark recover --nats`: several runs at once, and what a stopped one leaves. */
+import type { Guard } from "../guard.js";
+
+const AT_ONCE = "test/fleet/recover-at-once.test.ts";
+const LEFT = "test/fleet/recover-left.test.ts";
+const STREAM = "test/fleet/recover-stream.test.ts";
+const TURN = "fleet/adapters/jetstream-turn.ts";
+
+export const recoverTurnGuards: readonly Guard[] = [
+  {
+    name: "recover: of several that replace a stream, one writes behind its end",
+    principle: "P3",
+    file: TURN,
+    find: "    expectLast(set, end);\n",
+    replace: "",
+    test: {
+      file: AT_ONCE,
+      name: "a stream is replaced once, and one Authority has a version: held back at .recover 0",
+    },
+  },
+  {
+    name: "recover: a stream is marked only if it is what was judged",
+    principle: "P3",
+    file: TURN,
+    find: "    await untilAnswered(clock, () => this.#look(end));\n    await untilAnswered(clock, () => this.#describe(description));",
+    replace: "    void end;\n    await untilAnswered(clock, () => this.#describe(description));",
+    test: { file: AT_ONCE, name: "who has judged a stream before another marked it" },
+  },
+  {
+    name: "recover: a stream is looked at once more before it is deleted",
+    principle: "P3",
+    file: TURN,
+    find: "      await this.#look(end + 1);\n",
+    replace: "",
+    test: { file: AT_ONCE, name: "who was held back before it marked a stream" },
+  },
+  {
+    name: "recover: what a worker writes meanwhile is not deleted",
+    principle: "P3",
+    file: TURN,
+    find: "|| found?.state.last_seq !== end) throw",
+    replace: "|| !found) throw",
+    test: { file: AT_ONCE, name: "what a worker writes behind the claim is not deleted" },
+  },
+  {
+    name: "recover: a stream of the same name that was made since is another",
+    principle: "P3",
+    file: TURN,
+    find: "found?.created === seen?.created && ",
+    replace: "",
+    test: { file: AT_ONCE, name: "a stream that was made since is not the one that was judged" },
+  },
+  {
+    name: "recover: whoever comes too late to make a stream is told why",
+    file: TURN,
+    find: "throw isStreamThere(error) ? mendedMeanwhile(stream, error) : error;",
+    replace: "throw error;",
+    test: {
+      file: AT_ONCE,
+      name: "a stream that is gone is made by one of two: held back at STREAM.CREATE 0",
+    },
+  },
+  {
+    name: "recover: a stream that ends elsewhere than when it was judged is not mended",
+    principle: "P3",
+    file: "fleet/adapters/jetstream-closed.ts",
+    find: "if (before && (before.position",
+    replace: "if (before && !from && from > 0 && (before.position",
+    test: { file: AT_ONCE, name: "a fence that a moment has raised is lifted once" },
+  },
+  {
+    name: "recover: a stream that was made anew since is not whole",
+    principle: "P3",
+    file: TURN,
+    find: "found.created !== seen?.created) throw",
+    replace: "!seen) throw",
+    test: { file: AT_ONCE, name: "nobody calls a stream whole that is another by then" },
+  },
+  {
+    name: "recover: a stream that goes on is not whole",
+    principle: "P3",
+    file: TURN,
+    find: "if (found.state.last_seq !== end) throw",
+    replace: "if (found.state.last_seq < end) throw",
+    test: { file: AT_ONCE, name: "nobody calls a stream whole that is another by then" },
+  },
+  {
+    name: "recover: what was put aside in another folder is not forgotten",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: ": newTerms && lost.includes(id);",
+    replace: ": newTerms || !lost.includes(id);",
+    test: { file: LEFT, name: "stands in one folder, and from another nobody goes on" },
+  },
+  {
+    name: "recover: new terms alone do not say that nobody is at work elsewhere",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: ": newTerms && lost.includes(id);",
+    replace: ": newTerms;",
+    test: { file: LEFT, name: "stands in one folder, and from another nobody goes on" },
+  },
+  {
+    name: "recover: a file that was put aside is missed",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: "id === own ? asides.length > 0 || isSettled || newTerms",
+    replace: "id === own ? true",
+    test: { file: LEFT, name: "a file that was put aside and is not there" },
+  },
+  {
+    name: "recover: an older mending is not the end of this one",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: "&& (mark === undefined || mark.until === end);",
+    replace: "&& end > 0;",
+    test: { file: LEFT, name: "and nothing was decided since" },
+  },
+  {
+    name: "recover: half a stream that ends with an older mending is not whole",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: "&& (mark === undefined || mark.until === end);",
+    replace: "&& end > 0;",
+    test: { file: LEFT, name: "half a stream that ends with an older mending" },
+  },
+  {
+    name: "recover: a mending that others went on after is over",
+    principle: "P3",
+    file: "fleet/recovery/find-out.ts",
+    find: "isLifted = position > limit && ",
+    replace: "isLifted ||= position > limit && ",
+    test: { file: "test/fleet/recover.test.ts", name: "a fence that was lifted before the last record" },
+  },
+  {
+    name: "recover: a worker whose own log is lost is asked for",
+    principle: "P3",
+    file: "fleet/cli/commands/recover.ts",
+    find: "lostHere === undefined || leftOut.has(lostHere) ? []",
+    replace: 'lostHere === undefined || leftOut.has("") || lostHere !== "" ? []',
+    test: { file: STREAM, name: "a worker that no copy names, and whose own log is lost" },
+  },
+  {
+    name: "recover: nothing is recorded behind what no worker takes",
+    principle: "P9",
+    file: "fleet/recovery/plan.ts",
+    find: "if (!copy && newTerms && !isBroken) return nothing;",
+    replace: "if (!copy && newTerms) return nothing;",
+    test: { file: STREAM, name: "new terms do not go behind what no worker takes" },
+  },
+];
