@@ -9,7 +9,7 @@ interface MetricsOptions {
 }
 
 /** `close` ends the metrics too. */
-type WithMetrics<Started> = Pick<Started, Extract<keyof Started, "port" | "pids">> & {
+type WithMetrics<Started> = Pick<Started, Extract<keyof Started, "port" | "isServing" | "pids">> & {
   readonly metricsUrl?: string;
   /** The same, as text. */
   metrics(): Promise<string>;
@@ -23,7 +23,9 @@ export async function startGateway({
 }: GatewayOptions & MetricsOptions): Promise<WithMetrics<Gateway>> {
   const gateway = await (await import("./main.js")).startGateway(options);
   const metrics = () => gateway.metrics.metrics();
-  return { port: gateway.port, metrics, ...(await serving(gateway, metricsPort, metrics)) };
+  const { port } = gateway;
+  const isServing = () => gateway.isServing();
+  return { port, isServing, metrics, ...(await serving(gateway, metricsPort, metrics)) };
 }
 
 /** See gateway-pool.ts. */
@@ -35,6 +37,7 @@ export async function startGateways({
   const metrics = () => pool.metrics();
   return {
     port: pool.port,
+    isServing: () => pool.isServing(),
     pids: () => pool.pids(),
     metrics,
     ...(await serving(pool, metricsPort, metrics)),

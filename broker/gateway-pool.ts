@@ -25,6 +25,8 @@ export interface PoolOptions extends Task {
 
 export interface GatewayPool {
   readonly port: number;
+  /** Whether one of the processes serves now. */
+  isServing(): boolean;
   /** Of the processes that serve now. */
   pids(): readonly number[];
   /** What all of them count together, as Prometheus reads it. Rejects when one does not answer. */
@@ -81,6 +83,10 @@ class Pool implements GatewayPool {
 
   get port(): number {
     return this.#port;
+  }
+
+  isServing(): boolean {
+    return this.#serving.size > 0;
   }
 
   pids(): readonly number[] {

@@ -40,6 +40,8 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly host: string;
   readonly port: number;
+  /** Whether it takes connections: until it is closed. */
+  isServing(): boolean;
   sessions(): readonly SessionInfo[];
   /** Counters and gauges of this gateway, for Prometheus. */
   readonly metrics: Registry;
@@ -109,7 +111,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     throw error;
   }
   const address = server.address() as AddressInfo;
-  const sessions = () => mqtt.sessions();
+  const [sessions, isServing] = [() => mqtt.sessions(), () => server.listening];
   metrics.watch({ sessions, waiting: () => gate.waiting });
-  return { host: address.address, port: address.port, sessions, metrics: metrics.registry, close };
+  const { address: at, port: given } = address;
+  return { host: at, port: given, isServing, sessions, metrics: metrics.registry, close };
 }

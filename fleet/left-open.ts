@@ -61,18 +61,34 @@ export class LeftOpen {
   }
 
   async #doAll(): Promise<void> {
+    while (this.#mayBeAny) {
+      this.#mayBeAny = false; // whatever is heard from here on says so again
+      try {
+        await this.#doWork();
+        await this.#signHead();
+      } catch (error) {
+        this.#mayBeAny = true;
+        throw error;
+      }
+    }
+  }
+
+  async #doWork(): Promise<void> {
     const doer = this.#doer;
     for (let work = this.#open(); work.length > 0; work = this.#open()) {
       const before = doer.position();
       for (const one of work) await doer.decide(one, "id" in one ? `act/${one.id}` : "fleet");
       if (doer.position() === before) throw new Error("there is work to do that nothing comes of");
     }
+  }
+
+  async #signHead(): Promise<void> {
+    const doer = this.#doer;
     while (beaconDue(doer.view(), doer.context())) {
       const { ledger, epoch } = doer.view();
       const digest = toBase64Url(contentDigest(wholeContent(ledger), doer.crypto));
       await doer.decide({ type: "issue-beacon", epoch, digest }, "fleet");
     }
-    this.#mayBeAny = false; // what came meanwhile was looked at by the last of these
   }
 
   #open(): readonly Work[] {

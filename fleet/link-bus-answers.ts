@@ -18,6 +18,8 @@ export interface AnswersParts {
   readonly bus: Bus;
   /** How far this service is in the log. */
   readonly positions: Positions;
+  /** Why it cannot answer now; undefined: it can. */
+  readonly unable: () => string | undefined;
   readonly report: (problem: string) => void;
 }
 
@@ -63,6 +65,8 @@ export class BusAnswers {
         return this.#refusal(
           `this service is behind: it is at ${positions.reached} of the log, not ${since}`,
         );
+      const why = this.#parts.unable();
+      if (why !== undefined) return this.#refusal(`this service can do nothing now: ${why}`);
       const answers = await Promise.all(questions.map((question) => this.#answer(question)));
       return this.#fitting(answers, questions);
     } finally {

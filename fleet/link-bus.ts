@@ -1,10 +1,12 @@
 /**
  * A service for gateways that reach it over a bus, beside others of the same fleet: it takes its share of what they
- * ask, and tells those that chose it what changes.
+ * ask, and tells those that chose it what changes. While it can do neither, it leaves both to the others: nobody but
+ * itself can keep the bus from sending it work.
  */
 import { type Bus, BusError, type BusMessage } from "../protocol/bus.js";
 import type { Clock } from "../protocol/clock.js";
 import { ProtocolError } from "../protocol/errors.js";
+import type { Ability } from "./ability.js";
 import { BusAnswers, CATCH_UP_MS } from "./link-bus-answers.js";
 import { BusFeed } from "./link-bus-feed.js";
 import {
@@ -26,6 +28,8 @@ export interface BusServerOptions {
   /** 32 hex digits. */
   readonly fleetId: string;
   readonly clock: Clock;
+  /** Absent: it can always do its share. */
+  readonly ability?: Pick<Ability, "why" | "onChange"> | undefined;
   /** What went wrong with one gateway, for a person. */
   readonly report: (problem: string) => void;
 }
@@ -43,24 +47,43 @@ const LEAVE_MS = 2_000;
 const LAST_ANSWERS_MS = 10_000;
 
 export function serveBus(options: BusServerOptions): BusServer {
-  const { source, bus, fleetId, clock, report } = options;
+  const { source, bus, fleetId, clock, ability, report } = options;
   const subjects = linkSubjects(fleetId);
   const positions = new Positions(clock, source.position());
-  const answers = new BusAnswers({ source, bus, positions, report });
+  const unable = () => ability?.why;
+  const answers = new BusAnswers({ source, bus, positions, unable, report });
   const feeds = new Set<BusFeed>();
 
   /** @throws ProtocolError */
   const open = async ({ since, feed: name }: FeedRequest): Promise<BusFeed | string> => {
     if (!(await positions.reach(since, CATCH_UP_MS))) return behind(positions.reached, since);
+    const why = unable();
+    if (why !== undefined) return `this service can do nothing now: ${why}`;
     if (feeds.size >= MAX_FEEDS) return `this service feeds ${MAX_FEEDS} gateways already`;
     const feed = new BusFeed({ source, bus, subjects, clock, report }, name, (ended) => feeds.delete(ended));
     feeds.add(feed);
     return feed;
   };
-  const ends = [
+  /** In both queues, while there are any. */
+  let ends: readonly (() => void)[] = [];
+  const join = () => [
     bus.subscribe(subjects.ask, (message) => answers.take(message), SERVICES),
     bus.subscribe(subjects.open, (message) => void takeFeedRequest(message, open, report), SERVICES),
   ];
+  const leave = () => {
+    for (const end of ends) end();
+    ends = [];
+  };
+  const judge = () => {
+    if (unable() === undefined) {
+      if (ends.length === 0) ends = join();
+      return;
+    }
+    leave();
+    for (const feed of feeds) feed.sayGoodbye();
+  };
+  judge();
+  const heed = ability?.onChange(judge);
   const unwatch = [
     source.link.watch((change) => {
       for (const feed of feeds) feed.changed(change);
@@ -76,7 +99,8 @@ export function serveBus(options: BusServerOptions): BusServer {
   ];
   return {
     async close() {
-      for (const end of ends) end();
+      heed?.();
+      leave();
       // Behind the answer, whoever gives it, nothing comes that was sent to this service.
       await bus.request(subjects.ask, encodePack(0, []), LEAVE_MS).catch(ignored);
       await within(LAST_ANSWERS_MS, clock, answers.idle());

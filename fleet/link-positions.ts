@@ -11,15 +11,27 @@ export class Positions {
   readonly #clock: Clock;
   readonly #waiting = new Set<Waiting>();
   #reached: number;
+  #named: number;
 
   /** @param reached - position of a record; 0: before the first. */
   constructor(clock: Clock, reached: number) {
     this.#clock = clock;
     this.#reached = reached;
+    this.#named = reached;
   }
 
   get reached(): number {
     return this.#reached;
+  }
+
+  /** The furthest that is known to be in the log, reached or not. */
+  get named(): number {
+    return Math.max(this.#named, this.#reached);
+  }
+
+  /** Somebody knows the log so far. */
+  name(position: number): void {
+    this.#named = Math.max(this.#named, position);
   }
 
   /** Never goes back. */

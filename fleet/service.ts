@@ -181,8 +181,10 @@ export class FleetService {
    * Appends a fact that needs no decision, such as a certificate for a gateway.
    * @param factFrom - called again when another service was first; undefined: there is nothing to record any more.
    */
-  record<T extends DecidedFact>(actor: string, factFrom: (view: FleetView) => T): Promise<FleetEvent> {
-    return this.#decisions.record(actor, factFrom);
+  async record<T extends DecidedFact>(actor: string, factFrom: (view: FleetView) => T): Promise<FleetEvent> {
+    const event = await this.#decisions.record(actor, factFrom);
+    await this.#leftOpen.finish(); // of what others decided while this was on its way
+    return event;
   }
 
   /** Called for each event, in order, once all of its decision were applied. @returns a call that ends it. */
@@ -190,11 +192,19 @@ export class FleetService {
     return this.#known.onEvent(listener);
   }
 
+  /**
+   * What was asked for is finished as long as the log answers. What then still waits is refused, "unreachable", and
+   * what runs ends with what the log that is closing says to it.
+   */
   async close(): Promise<void> {
+    const { clock, log } = this.options;
     this.#leftOpen.close();
+    const isDone = await this.#turns.drained(clock, () => this.position);
+    this.#turns.refuse(stopping());
+    const closed = isDone ? undefined : log.close();
     await this.#turns.idle();
     this.#known.close();
-    await this.options.log.close();
+    await (closed ?? log.close());
   }
 
   async #found(): Promise<void> {
@@ -241,6 +251,13 @@ export class FleetService {
       caughtUp: () => this.caughtUp(),
     };
   }
+}
+
+/** A request may take several turns: what it had before this one may be in the log, and others may carry it out. */
+function stopping(): FleetError {
+  const text =
+    "this server is stopping, and what was asked may or may not be done; look before you ask again";
+  return new FleetError("unreachable", text);
 }
 
 function foundedElsewhere(cause: FleetError): FleetError {

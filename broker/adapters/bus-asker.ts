@@ -15,19 +15,25 @@ import { ProtocolError } from "../../protocol/errors.js";
 import type { Positions } from "../../fleet/link-positions.js";
 import { QuestionQueue, type QueuedQuestion } from "../question-queue.js";
 import { LinkError, linkErrorOf } from "./link-error.js";
+import type { Line } from "./replica-link.js";
 
 export interface AskerParts {
   readonly bus: Bus;
   readonly subjects: LinkSubjects;
   /** What this gateway has heard of. */
   readonly positions: Positions;
+  /** What tells the news now; undefined until that has told a whole snapshot. */
+  readonly news: () => Line | undefined;
 }
 
 /** Messages with questions that are not answered yet; while so many are, questions gather for the next. */
 export const MAX_UNDER_WAY = 4;
 /** A service that was killed leaves its questions open for so long. */
 export const ANSWER_MS = 5_000;
-/** How long an answer waits for the news that it follows from: these may come from a service that was just lost. */
+/**
+ * How long an answer waits for the news that it follows from: these may come from a service that was just lost. A
+ * service that does not tell them in this time is left for another.
+ */
 export const NEWS_MS = 10_000;
 
 type Answers = ReturnType<typeof readAnswers>;
@@ -36,6 +42,8 @@ interface Waiting extends QueuedQuestion {
   readonly id: number;
   readonly resolve: (documents: readonly Uint8Array[]) => void;
   readonly reject: (error: Error) => void;
+  /** A service has turned it away without looking at it. */
+  isTurnedAway: boolean;
 }
 
 export class BusAsker {
@@ -57,7 +65,7 @@ export class BusAsker {
     const packet = encodeQuestion({ ...asked, id });
     const device = asked.type === "handle" ? asked.number : undefined;
     return new Promise((resolve, reject) => {
-      const waiting = { id, packet, device, resolve, reject };
+      const waiting = { id, packet, device, resolve, reject, isTurnedAway: false };
       if (packet.length > this.#room) throw new LinkError("service-failed", "larger than the bus carries");
       if (!this.#queue.add(waiting)) throw new LinkError("link-busy", "too much waits for the service");
       this.#open.add(waiting);
@@ -94,8 +102,10 @@ export class BusAsker {
     const answers = await this.#request(pack).catch(linkErrorOf);
     this.#underWay -= 1;
     this.#sendSoon();
-    if (answers instanceof LinkError) for (const waiting of pack) this.#reject(waiting, answers);
-    else await this.#handDown(pack, answers);
+    if (answers instanceof LinkError) return this.#rejectAll(pack, answers);
+    const refusal = refusalIn(answers);
+    if (refusal === undefined) await this.#handDown(pack, answers);
+    else this.#turnedAway(pack, refusal);
   }
 
   /** @throws BusError, ProtocolError, LinkError */
@@ -106,10 +116,20 @@ export class BusAsker {
       await bus.request(subjects.ask, encodePack(positions.reached, packets), ANSWER_MS),
     );
     const [first] = answers.answers;
-    if (first?.type === "failure" && first.id === WHOLE_PACK)
-      throw new LinkError("service-failed", first.text);
-    if (pack.some(({ id }) => id === first?.id)) return answers;
+    if (refusalIn(answers) !== undefined || pack.some(({ id }) => id === first?.id)) return answers;
     throw new ProtocolError("malformed", "the service answered something else than it was asked");
+  }
+
+  /** Nothing of it was done, so another service may do it: each question is asked once more, and not again. */
+  #turnedAway(pack: readonly Waiting[], why: string): void {
+    const again = pack.filter((waiting) => !waiting.isTurnedAway && this.#open.has(waiting));
+    this.#rejectAll(
+      pack.filter(({ isTurnedAway }) => isTurnedAway),
+      new LinkError("service-failed", why),
+    );
+    for (const waiting of again) waiting.isTurnedAway = true;
+    this.#queue.putBack(again);
+    this.#sendSoon();
   }
 
   /** What was not answered, since it did not fit, is asked again: at least one was. */
@@ -117,16 +137,24 @@ export class BusAsker {
     const answered = new Map(answers.map((answer) => [answer.id, answer]));
     this.#queue.putBack(pack.filter((waiting) => !answered.has(waiting.id) && this.#open.has(waiting)));
     this.#sendSoon();
-    const isHeard = await this.#parts.positions.reach(position, NEWS_MS);
+    const { positions } = this.#parts;
+    positions.name(position); // a service that does not know so much is none to hear from
+    const news = this.#parts.news();
+    const isHeard = await positions.reach(position, NEWS_MS);
+    const missing = new LinkError("link-down", "the news behind the answer do not come");
+    if (!isHeard) news?.cut(missing);
     for (const waiting of pack) {
       const answer = answered.get(waiting.id);
       if (!answer) continue;
-      if (!isHeard)
-        this.#reject(waiting, new LinkError("link-down", "the news behind the answer do not come"));
+      if (!isHeard) this.#reject(waiting, missing);
       else if (answer.type === "answer") this.#settle(waiting, () => waiting.resolve(answer.documents));
       else if (answer.code === "failed") this.#reject(waiting, new LinkError("service-failed", answer.text));
       else this.#reject(waiting, new ProtocolError("malformed", answer.text));
     }
+  }
+
+  #rejectAll(pack: readonly Waiting[], why: LinkError): void {
+    for (const waiting of pack) this.#reject(waiting, why);
   }
 
   #reject(waiting: Waiting, why: Error): void {
@@ -140,4 +168,9 @@ export class BusAsker {
     this.#queue.settled(waiting);
     this.#sendSoon();
   }
+}
+
+/** Why a service turned all of it away. */
+function refusalIn({ answers: [first] }: Answers): string | undefined {
+  return first?.type === "failure" && first.id === WHOLE_PACK ? first.text : undefined;
 }

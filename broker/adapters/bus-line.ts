@@ -48,6 +48,7 @@ export class BusLine {
   #confirmed = 0;
   /** How far in the log the snapshot is at least; undefined until the service has said so. */
   #begunAt: number | undefined;
+  #isWhole = false;
   #isLost = false;
   #missed = 0;
   #patience: Timer;
@@ -66,6 +67,11 @@ export class BusLine {
     void this.#open();
   }
 
+  /** A whole snapshot was told: from then on all news are to come soon. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
   cut(why: LinkError): void {
     this.#end(why);
   }
@@ -73,7 +79,7 @@ export class BusLine {
   async #open(): Promise<void> {
     const { bus, subjects, positions } = this.#parts;
     try {
-      const asked = encodeFeedRequest({ since: positions.reached, feed: this.#feed });
+      const asked = encodeFeedRequest({ since: positions.named, feed: this.#feed });
       const [refusal] = readAnswers(await bus.request(subjects.open, asked, OPEN_MS)).answers;
       if (refusal?.type === "failure") this.#lose(refusal.text);
     } catch (error) {
@@ -106,7 +112,9 @@ export class BusLine {
     if (this.#begunAt !== undefined) {
       this.#listener.told(news);
       if (news.type === "position") positions.advance(news.position);
-      if (news.type === "ready") positions.advance(this.#begunAt);
+      if (news.type !== "ready") return;
+      this.#isWhole = true;
+      positions.advance(this.#begunAt);
       return;
     }
     if (news.type !== "position") throw new ProtocolError("malformed", "news that begin without a position");

@@ -30,7 +30,8 @@ export class BusLink extends ReplicaLink<BusLine> {
     const { bus, clock, fleetId } = options;
     const positions = new Positions(clock, 0);
     this.#parts = { bus, clock, positions, subjects: linkSubjects(fleetId) };
-    this.#asker = new BusAsker(this.#parts);
+    const news = () => (this.line?.isWhole ? this.line : undefined);
+    this.#asker = new BusAsker({ ...this.#parts, news });
     this.#unwatch = bus.onState((isUp) => {
       this.#refuse(isUp ? undefined : new LinkError("link-down", "the carrier of the link is lost"));
     });

@@ -5,6 +5,7 @@
  */
 import type { FleetChange, FleetLink } from "../../fleet/link.js";
 import type { Asked, FrameQuestion } from "../../fleet/link-wire.js";
+import { BusError } from "../../protocol/bus.js";
 import type { Clock, Timer } from "../../protocol/clock.js";
 import type { Crypto, PublicKey } from "../../protocol/crypto.js";
 import { Replica, type Tidings } from "../replica.js";
@@ -32,9 +33,12 @@ export interface Line {
 
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
+/** For so long the first line is tried again where a service is there and does not take us: another one may. */
+export const OPENING_MS = 10_000;
 
 /** What waits for the first snapshot. */
 interface Opening {
+  readonly untilMs: number;
   resolve(): void;
   reject(why: LinkError): void;
 }
@@ -103,7 +107,9 @@ export abstract class ReplicaLink<L extends Line> implements FleetLink {
   close(): void {
     this.#isClosed = true;
     this.#retry?.cancel();
-    this.line?.cut(new LinkError("link-down", "this gateway is closing"));
+    const why = new LinkError("link-down", "this gateway is closing");
+    this.line?.cut(why);
+    this.#opening?.reject(why);
   }
 
   /** @throws LinkError; ProtocolError "malformed" when the service cannot read what was asked. */
@@ -112,10 +118,11 @@ export abstract class ReplicaLink<L extends Line> implements FleetLink {
   /** Makes another line; its listener is told nothing before this has returned. */
   protected abstract connect(listener: LineListener): L;
 
-  /** Makes the first line. Resolves when a whole snapshot was told. @throws LinkError */
+  /** Makes the first line. Resolves when a whole snapshot was told. @throws LinkError with why the last try failed. */
   protected open(): Promise<void> {
+    const untilMs = this.#options.clock.nowMs() + OPENING_MS;
     return new Promise((resolve, reject) => {
-      this.#opening = { resolve, reject };
+      this.#opening = { untilMs, resolve, reject };
       this.#connect();
     });
   }
@@ -141,12 +148,23 @@ export abstract class ReplicaLink<L extends Line> implements FleetLink {
   }
 
   #lost(why: LinkError): void {
-    if (this.#opening) return this.#opening.reject(why);
     if (this.#isClosed) return;
+    if (this.#opening && (isNobodyThere(why) || this.#options.clock.nowMs() >= this.#opening.untilMs))
+      return this.#opening.reject(why);
     const isMove = why.code === "link-moved";
-    if (!isMove && why.message !== this.#said) this.#options.onChange?.(why);
-    if (!isMove) this.#said = why.message;
+    if (!isMove && !this.#opening) this.#say(why);
     this.#retry = this.#options.clock.after(isMove ? 0 : this.#backoffMs, () => this.#connect());
     if (!isMove) this.#backoffMs = Math.min(2 * this.#backoffMs, LONGEST_BACKOFF_MS);
   }
+
+  #say(why: LinkError): void {
+    if (why.message !== this.#said) this.#options.onChange?.(why);
+    this.#said = why.message;
+  }
+}
+
+/** No service listens on the bus, or the system knows of none at the socket. */
+function isNobodyThere({ cause }: LinkError): boolean {
+  if (cause instanceof BusError) return cause.code === "no-responder";
+  return cause instanceof Error && (cause as NodeJS.ErrnoException).syscall === "connect";
 }

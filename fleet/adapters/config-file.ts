@@ -1,5 +1,5 @@
 /** The configuration file: a flat map in YAML 1.2, without anchors, aliases or tags, and not large. */
-import { open } from "node:fs/promises";
+import { lstat, open } from "node:fs/promises";
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { FleetError } from "../errors.js";
 import {
@@ -13,15 +13,21 @@ import {
 
 const MAX_CONFIG_BYTES = 64 * 1024;
 /** Where it is looked for when nobody names one, in turn. */
-const USUAL_PATHS = ["daymark.yaml", "/etc/daymark/daymark.yaml"];
+const HERE = "daymark.yaml";
+const USUAL_PATHS = [HERE, "/etc/daymark/daymark.yaml"];
+
+const MORE_THAN_ONE =
+  "a second document begins here; a configuration is one: take out what parts it, --- or ...";
 
 /**
- * The file that counts: the one that is named, else the first of the usual ones that is there.
+ * The file that counts: the one that is named, else the first of the usual ones that is there. A current folder
+ * that cannot be entered has none.
  * @param named - by --config or DAYMARK_CONFIG.
  * @throws FleetError "not-found" when the named one is not there; "bad-request" naming every line that is wrong.
  */
 export async function readConfig(named: string | undefined): Promise<FileSettings | undefined> {
   for (const path of named === undefined ? USUAL_PATHS : [named]) {
+    if (named === undefined && path === HERE && (await isOutOfReach(path))) continue;
     const text = await textOf(path);
     if (text === undefined) continue;
     const judged = judgeConfig(path, text);
@@ -53,11 +59,13 @@ function entriesOf(text: string): { readonly entries: readonly ConfigEntry[] } |
   });
   let document: ReturnType<typeof parseDocument>;
   try {
-    document = parseDocument(text, { ...options, logLevel: "silent", prettyErrors: false });
+    // Not "silent": that hides that there is a second document.
+    document = parseDocument(text, { ...options, logLevel: "error", prettyErrors: false });
   } catch {
     return wrong(0, "not YAML, or nested far too deep");
   }
   const [error] = [...document.errors, ...document.warnings];
+  if (error?.code === "MULTIPLE_DOCS") return wrong(error.pos[0], MORE_THAN_ONE);
   if (error) return wrong(error.pos[0], error.message);
   const { contents } = document;
   if (contents === null || (isScalar(contents) && contents.value === null)) return { entries: [] };
@@ -88,6 +96,17 @@ function plain(node: Node & { value?: unknown }): string | number | boolean | un
 
 function isMarked(node: Node & { anchor?: string | undefined }): boolean {
   return node.anchor !== undefined || node.tag !== undefined;
+}
+
+/**
+ * Whether the folder of `path` cannot be entered: `sudo -u daymark` in /root has no file there for that user. A file
+ * that is there and cannot be read is not out of reach, and an error.
+ */
+async function isOutOfReach(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => false,
+    ({ code }: NodeJS.ErrnoException) => code === "EACCES",
+  );
 }
 
 async function textOf(path: string): Promise<string | undefined> {

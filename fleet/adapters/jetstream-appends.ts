@@ -21,6 +21,8 @@ const MAX_SENDING_BYTES = 64 * 1024 * 1024;
 const MAX_SENDING = 4_096;
 /** How long an append may take. A cluster that has lost a server chooses a new leader within it. */
 const APPEND_MS = 30_000;
+/** How long those that are on their way may take once the log is closed: a worker that ends does not wait for NATS. */
+const LAST_APPENDS_MS = 10_000;
 /** Room for the headers of a message. */
 const HEADER_BYTES = 512;
 
@@ -123,9 +125,14 @@ export class Appends {
     for (const id of this.#pending.keys()) this.#settle(id)?.reject(error);
   }
 
-  /** Resolves when every append is answered. */
+  /** For a log that closes: resolves when every append is answered; those that are not in time are "unreachable". */
   async idle(): Promise<void> {
-    if (this.#pending.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#pending.size === 0) return;
+    const limit = this.#clock.after(LAST_APPENDS_MS, () =>
+      this.failed(unreachable("this server is stopping, and the record may or may not come")),
+    );
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+    limit.cancel();
   }
 
   async #send(tail: Tail, id: string): Promise<void> {

@@ -15,7 +15,7 @@ import { Appends } from "./jetstream-appends.js";
 import { raiseFence, type Telling } from "./jetstream-fence.js";
 import { History } from "./jetstream-history.js";
 import { OtherHistory } from "./jetstream-message.js";
-import { findStream, openStream, type StreamWanted } from "./jetstream-stream.js";
+import { findLedStream, openStream, type StreamWanted } from "./jetstream-stream.js";
 import { Tail } from "./jetstream-tail.js";
 import { draft } from "./record-chain.js";
 
@@ -106,9 +106,11 @@ export class JetStreamEventLog implements EventLog {
   }
 
   async caughtUp(): Promise<void> {
-    if (this.#stopped) throw this.#stopped;
     const { nats, stream, clock } = this.#options;
-    const found = await untilAnswered(clock, () => findStream(nats, stream));
+    const found = await untilAnswered(clock, async () => {
+      if (this.#stopped) throw this.#stopped; // also meanwhile: whoever closes it waits for nobody
+      return findLedStream(nats, stream);
+    });
     if (!found) {
       this.#tail.lookAgain(); // and finds that it is gone
       throw unreachable("the stream is not there");

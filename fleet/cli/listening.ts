@@ -31,6 +31,9 @@ export interface GatewayPool {
   readonly metricsUrl?: string;
   /** What all of them count together, as Prometheus reads it. */
   readonly metrics?: () => Promise<string>;
+  /** Whether one of them serves now. */
+  isServing(): boolean;
+  /** Of the processes that serve now. */
   pids(): readonly number[];
   close(): Promise<void>;
 }

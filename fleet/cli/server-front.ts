@@ -35,8 +35,10 @@ export type GatewayParts = Pick<Parameters<StartGateway>[0], "clock" | "crypto" 
 export interface Front {
   /** Where they connect: `mqtts://host:port`; absent: elsewhere. */
   readonly mqtt?: string;
-  /** Of gateway processes. */
-  readonly pids: readonly number[];
+  /** Whether a gateway of this process, or of one that it started, takes connections now. */
+  readonly isServing: () => boolean;
+  /** Of gateway processes that serve now. */
+  readonly pids: () => readonly number[];
   readonly metricsUrl?: string | undefined;
   readonly metrics?: (() => Promise<string>) | undefined;
   close(): Promise<void>;
@@ -53,7 +55,7 @@ export async function openFront(
   const { stopped } = fleet.service;
   if (stopped) {
     log.say("no-gateway", `no gateway is started: ${stopped.message}`, { code: stopped.code });
-    return { pids: [], close: async () => undefined };
+    return { isServing: () => false, pids: () => [], close: async () => undefined };
   }
   const link = await openLink(fleet, settings, log);
   try {
@@ -61,7 +63,8 @@ export async function openFront(
     const { metricsUrl, metrics, port } = gateway;
     return {
       mqtt: mqttUrl(settings.host, port),
-      pids: gateway.pids?.() ?? [],
+      isServing: () => gateway.isServing(),
+      pids: () => gateway.pids?.() ?? [],
       metricsUrl,
       metrics,
       async close() {

@@ -1,4 +1,5 @@
 /** What a server says of itself on its health port: made of the parts as they come up, and before there is any. */
+import { type Ability, lackingKeys } from "../ability.js";
 import { type HealthServer, serveHealth } from "../adapters/health-server.js";
 import { ServiceMetrics } from "../adapters/service-metrics.js";
 import type { FleetLink } from "../link.js";
@@ -6,7 +7,6 @@ import { censusOf } from "../operations/census.js";
 import { measuredLink } from "../operations/measured-link.js";
 import { MeasuredLog } from "../operations/measured-log.js";
 import { authorityDates, type Readiness, readiness, type ServiceFacts } from "../operations/readiness.js";
-import { FleetError } from "../errors.js";
 import type { EventLog } from "../ports.js";
 import type { FleetService } from "../service.js";
 import type { Front } from "./server-front.js";
@@ -18,15 +18,18 @@ export async function openHealth(port: number): Promise<ServerHealth> {
   return health;
 }
 
-/** Another part of this process that counts for itself. */
-type MetricsText = () => Promise<string>;
+/** What it asks of the gateways of this process each time that somebody looks. */
+type Gateways = Pick<Front, "isServing" | "metrics">;
+
+const NONE_YET: Gateways = { isServing: () => false };
 
 export class ServerHealth {
   readonly #metrics = new ServiceMetrics();
   #server: HealthServer | undefined;
   #service: FleetService | undefined;
   #bus: { readonly isUp: boolean } | undefined;
-  #gateway: { readonly isServing: boolean; readonly metrics?: MetricsText | undefined } | undefined;
+  #ability: Pick<Ability, "behind"> | undefined;
+  #gateway: Gateways | undefined;
   #isEnding = false;
 
   async serve(port: number): Promise<void> {
@@ -43,9 +46,10 @@ export class ServerHealth {
     await this.#server?.close();
   }
 
-  /** As Prometheus reads it, those of the gateways too. */
+  /** As Prometheus reads it, those of the gateways too. A process that does not serve yet would not answer. */
   async metrics(): Promise<string> {
-    return [await this.#metrics.registry.metrics(), await this.#gateway?.metrics?.()].join("\n");
+    const ofGateways = this.#gateway?.isServing() ? await this.#gateway.metrics?.() : undefined;
+    return [await this.#metrics.registry.metrics(), ofGateways].join("\n");
   }
 
   overLog(log: EventLog): EventLog {
@@ -57,9 +61,10 @@ export class ServerHealth {
     return measuredLink(link, (kind, outcome) => this.#metrics.countRequest(kind, outcome));
   }
 
-  /** The log is read. */
-  opened(service: FleetService): void {
+  /** The log is read. @param hasGateway - one is to serve here, and until it does this process is not ready. */
+  opened(service: FleetService, { hasGateway }: { readonly hasGateway: boolean }): void {
     this.#service = service;
+    if (hasGateway) this.#gateway = NONE_YET;
     this.#metrics.watch({
       census: () => censusOf(service.view, service.now()),
       position: () => service.position,
@@ -69,13 +74,18 @@ export class ServerHealth {
     });
   }
 
-  /** The front of this process, once it was opened: without an address nothing serves there. */
-  gatewayIs({ mqtt, metrics }: Pick<Front, "mqtt" | "metrics">): void {
-    this.#gateway = { isServing: mqtt !== undefined, metrics };
+  /** Those of this process, once they were started. */
+  gatewayIs(gateway: Gateways): void {
+    this.#gateway = gateway;
   }
 
   busIs(isUp: boolean): void {
     this.#bus = { isUp };
+  }
+
+  /** Of a worker: whether it hears of what others decide. */
+  abilityIs(ability: Pick<Ability, "behind">): void {
+    this.#ability = ability;
   }
 
   ending(): void {
@@ -85,32 +95,21 @@ export class ServerHealth {
   readiness(): Readiness {
     return readiness({
       isEnding: this.#isEnding,
-      service: this.#service ? serviceFacts(this.#service) : "opening",
+      service: this.#service ? serviceFacts(this.#service, this.#ability?.behind) : "opening",
       ...(this.#bus && { bus: this.#bus }),
-      ...(this.#gateway && { gateway: this.#gateway }),
+      ...(this.#gateway && { gateway: { isServing: this.#gateway.isServing() } }),
     });
   }
 }
 
-function serviceFacts(service: FleetService): ServiceFacts {
+function serviceFacts(service: FleetService, behind: string | undefined): ServiceFacts {
   const { stopped } = service;
   const isFenced = stopped?.code === "fenced";
   return {
     now: service.now(),
-    logFailure: isFenced ? undefined : stopped?.message,
+    logFailure: isFenced ? undefined : (stopped?.message ?? behind),
     fence: isFenced ? stopped.message : undefined,
-    lacking: stopped ? undefined : lackingKeys(service),
+    lacking: lackingKeys(service),
     authorities: authorityDates(service.trust, service.options.crypto),
   };
-}
-
-/** Another worker put an Authority in force, and the keys that it names are not here. */
-function lackingKeys(service: FleetService): string | undefined {
-  try {
-    void service.keys;
-    return undefined;
-  } catch (error) {
-    if (error instanceof FleetError) return error.message;
-    throw error;
-  }
 }

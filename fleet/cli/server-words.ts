@@ -20,7 +20,8 @@ export function tellStarted(
   { stdout, pid }: NodeJS.Process,
   log: Logger,
 ): void {
-  const { mqtt, metricsUrl: metrics, pids: gatewayPids } = front;
+  const { mqtt, metricsUrl: metrics } = front;
+  const gatewayPids = front.pids();
   const also = { ...(metrics !== undefined && { metrics }), ...(health !== undefined && { health }) };
   if (json)
     printJson(stdout, { id, folder, api, ...(mqtt !== undefined && { mqtt }), ...also, pid, gatewayPids });

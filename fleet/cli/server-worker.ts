@@ -4,6 +4,7 @@ import { NatsBus } from "../../protocol/adapters/nats-bus.js";
 import { connectNats, type NatsOptions } from "../../protocol/adapters/nats-connection.js";
 import { toHex } from "../../protocol/bytes.js";
 import type { Clock } from "../../protocol/clock.js";
+import { Ability } from "../ability.js";
 import { JetStreamEventLog } from "../adapters/jetstream-event-log.js";
 import type { Logger } from "../adapters/logger.js";
 import { serveBus } from "../link-bus.js";
@@ -12,12 +13,13 @@ import type { Fleet, SharedLog } from "../main.js";
 import type { Settings } from "../operations/settings.js";
 import { notLetIn } from "./nats-options.js";
 import type { Front } from "./server-front.js";
+import type { ServerHealth } from "./server-health.js";
 
 export interface Worker {
   /** For `openFleet`. */
   readonly shared: SharedLog;
-  /** Takes its share of what gateways ask. @param busIs - told of the connection that they ask over. */
-  serve(fleet: Fleet, busIs: (isUp: boolean) => void): Promise<Front>;
+  /** Takes its share of what gateways ask, while it can. @param health - told of that, and of the connection. */
+  serve(fleet: Fleet, health: Pick<ServerHealth, "busIs" | "abilityIs"> | undefined): Promise<Front>;
   /** To be called when log and bus are closed. */
   close(): Promise<void>;
 }
@@ -37,22 +39,27 @@ export async function openWorker(
       open: (copy, worker) =>
         JetStreamEventLog.open({ nats: connection, stream, copy, worker, clock, acceptLogLoss, replicas }),
     },
-    async serve(fleet, busIs) {
+    async serve(fleet, health) {
       const report = (problem: string) => log.say("bus-problem", `bus: ${problem}`);
       const bus = await NatsBus.connect(nats, report);
-      busIs(true);
+      health?.busIs(true);
       const unwatch = bus.onState((isUp) => {
-        busIs(isUp);
+        health?.busIs(isUp);
         if (isUp) log.say("bus-up", "NATS is back");
         else log.say("bus-down", "NATS is out of reach");
       });
       const fleetId = toHex(fleet.service.trust.fleetId);
       const source = linkSource(fleet.service, fleet.link);
-      const server = serveBus({ source, bus, fleetId, clock, report });
+      const ability = new Ability(fleet.service, clock);
+      health?.abilityIs(ability);
+      tellAbility(ability, log);
+      const server = serveBus({ source, bus, fleetId, clock, ability, report });
       return {
-        pids: [],
+        isServing: () => false,
+        pids: () => [],
         async close() {
           await server.close();
+          ability.close();
           unwatch();
           await bus.close();
         },
@@ -60,4 +67,14 @@ export async function openWorker(
     },
     close: () => connection.close(),
   };
+}
+
+function tellAbility(ability: Ability, log: Logger): void {
+  const tell = () => {
+    const { why } = ability;
+    if (why === undefined) log.say("share-taken", "gateways are served again");
+    else log.say("share-left", `gateways are left to other workers: ${why}`);
+  };
+  if (ability.why !== undefined) tell();
+  ability.onChange(tell);
 }

@@ -47,6 +47,12 @@ export const LOG_EVENTS = {
   },
   "bus-down": { of: SERVER, level: "warn", meaning: "NATS is out of reach" },
   "bus-up": { of: SERVER, level: "info", meaning: "NATS is back" },
+  "share-left": {
+    of: SERVER,
+    level: "warn",
+    meaning: "this worker cannot do its share, and leaves gateways to the others; `/readyz` says why",
+  },
+  "share-taken": { of: SERVER, level: "info", meaning: "it serves gateways again" },
   "bus-problem": {
     of: BOTH,
     level: "warn",

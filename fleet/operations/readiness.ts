@@ -17,7 +17,7 @@ export interface ReadinessFacts {
 export interface ServiceFacts {
   /** Fleet time, Unix seconds. */
   readonly now: number;
-  /** Why the log cannot go on. */
+  /** Why the log cannot go on, or what is new in it does not come here. */
   readonly logFailure?: string | undefined;
   /** Why nobody signs. */
   readonly fence?: string | undefined;

@@ -59,7 +59,7 @@ async function oneByOne(): Promise<Asking> {
       lost: reject,
     });
   });
-  const askers = new Map(given.map(({ number }) => [number, new BusAsker(parts)]));
+  const askers = new Map(given.map(({ number }) => [number, new BusAsker({ ...parts, news: () => line })]));
   return {
     ask: async (number, message) => askers.get(number)!.ask({ type: "handle", number, message }),
     close: () => line.cut(new LinkError("link-down", "the round is over")),

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ANSWER_MS, NEWS_MS } from "../../broker/adapters/bus-asker.js";
 import { BusLink } from "../../broker/adapters/bus-link.js";
+import { OPENING_MS } from "../../broker/adapters/replica-link.js";
 import {
   encodeAnswers,
   HEARTBEAT_MS,
@@ -175,7 +176,9 @@ describe("news", () => {
   test("that begin without a place in the log are not taken", async () => {
     link.close();
     puppet.snapshot = () => puppet.say(encodeNews({ type: "welcome", ticketSeed: new Uint8Array(32) }));
-    await expect(open()).rejects.toMatchObject({ ...down, message: expect.stringContaining("position") });
+    const opening = open();
+    clock.advance(OPENING_MS);
+    await expect(opening).rejects.toMatchObject({ ...down, message: expect.stringContaining("position") });
   });
 
   test("P11: a service that takes the request and says nothing is given up at the start too", async () => {
@@ -183,6 +186,7 @@ describe("news", () => {
     puppet.snapshot = () => undefined;
     const opening = open();
     await arrived();
+    clock.advance(OPENING_MS);
     for (let i = 0; i <= MAX_MISSED; i++) clock.advance(HEARTBEAT_MS);
     await expect(opening).rejects.toMatchObject({ message: "the service says nothing any more" });
   });
@@ -196,7 +200,16 @@ describe("news", () => {
 });
 
 describe("answers", () => {
-  test("P10: one that is ahead of the news is not handed down; in time it is given up", async () => {
+  /** Nothing new is told, and the service says that it is there. */
+  async function withoutNews(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += HEARTBEAT_MS) {
+      puppet.say();
+      await arrived();
+      clock.advance(HEARTBEAT_MS);
+    }
+  }
+
+  test("P10: one that is ahead of the news is not handed down; in time it is given up, and so is the feed", async () => {
     puppet.answer = (questions) => puppet.answers(6, questions);
     let isAnswered = false;
     const first = link.handle(1, utf8("x")).then(() => (isAnswered = true));
@@ -207,14 +220,42 @@ describe("answers", () => {
     puppet.answer = (questions) => puppet.answers(7, questions);
     const second = failure(link.handle(1, utf8("x")));
     await arrived();
-    for (let ms = 0; ms < NEWS_MS; ms += HEARTBEAT_MS) {
-      puppet.say();
-      await arrived();
-      clock.advance(HEARTBEAT_MS);
-    }
+    await withoutNews(NEWS_MS);
     expect(await second).toMatchObject(down);
-    puppet.answer = (questions) => puppet.answers(6, questions);
+    puppet.position = 7;
+    await until(() => states.at(-1) === "back", "another service tells the news");
+    expect(states[0]).toBe("the news behind the answer do not come");
+    expect(puppet.feeds.map(({ since }) => since)).toEqual([0, 7]);
     expect(await link.handle(1, utf8("x"))).toEqual([utf8("reply")]);
+  });
+
+  test("a feed that is still telling its snapshot may take longer: it would have to begin anew", async () => {
+    const { snapshot } = puppet;
+    puppet.snapshot = () => puppet.say(encodeNews({ type: "position", position: 7 }));
+    puppet.send(new Uint8Array()); // goodbye
+    await again(2);
+    puppet.answer = (questions) => puppet.answers(7, questions);
+    const early = failure(link.handle(1, utf8("x")));
+    await arrived();
+    await withoutNews(NEWS_MS);
+    expect([await early, states]).toEqual([expect.objectContaining(down), []]);
+    snapshot();
+    expect(await link.handle(1, utf8("x"))).toEqual([utf8("reply")]);
+    expect(puppet.feeds).toHaveLength(2);
+  });
+
+  test("turned away together: they are asked once more, of whoever is there then, and in their turn", async () => {
+    const why = "this service lacks a key";
+    const refusal = encodeAnswers(5, [encodeNews({ type: "failure", id: 0, code: "failed", text: why })]);
+    let asked = 0;
+    puppet.answer = (questions) => (++asked === 1 ? refusal : puppet.answers(5, questions));
+    const questions = [1, 2, 1].map((number) => link.handle(number, utf8("x")));
+    expect(await Promise.all(questions)).toEqual(questions.map(() => [utf8("reply")]));
+    expect(asked).toBe(3);
+    puppet.answer = (questions) => (++asked < 10 ? refusal : puppet.answers(5, questions));
+    const refused = { name: "LinkError", code: "service-failed", message: why };
+    expect(await failure(link.handle(1, utf8("x")))).toMatchObject(refused);
+    expect(asked).toBe(5);
   });
 
   test("P11: a question that is not answered in time fails, and the next one of its device goes", async () => {

@@ -32,6 +32,22 @@ export class ScriptedLog {
   }
 }
 
+/** A service that can do its share, unless a test says why not. */
+class ScriptedAbility {
+  why: string | undefined;
+  readonly #listeners = new Set<() => void>();
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  is(why: string | undefined): void {
+    this.why = why;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
 export class ScriptedService implements PlacedSource {
   readonly link: FleetLink;
   readonly standings = new Map<number, Standing>();
@@ -39,6 +55,7 @@ export class ScriptedService implements PlacedSource {
   readonly asked: string[] = [];
   readonly problems: string[] = [];
   reply: FleetLink["handle"] = async () => [];
+  readonly ability = new ScriptedAbility();
   /** How many feeds were begun here. */
   snapshots = 0;
   bus!: Bus;
@@ -122,7 +139,8 @@ export class ScriptedService implements PlacedSource {
       after: (delayMs, run) => clock.after(delayMs, () => this.#isDead || run()),
     };
     const report = (problem: string) => void this.problems.push(problem);
-    this.server = serveBus({ source: this, bus, fleetId, clock: mortal, report });
+    const { ability } = this;
+    this.server = serveBus({ source: this, bus, fleetId, clock: mortal, ability, report });
     await known(bus);
     return this;
   }
@@ -186,8 +204,10 @@ export class BusRig {
     return sizes;
   }
 
-  async service(): Promise<ScriptedService> {
+  /** @param unable - why it cannot do its share from the start. */
+  async service(unable?: string): Promise<ScriptedService> {
     const service = new ScriptedService(this.#fleet, this.log);
+    service.ability.is(unable);
     this.services.push(service);
     return service.serve(await this.bus(), this.fleetId, this.#clock);
   }

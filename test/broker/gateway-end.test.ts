@@ -29,7 +29,9 @@ test("what was asked before is answered and acknowledged; who comes later is not
   const fleet = heldBack();
   const published = device.publish(UP, envelope(SyncRequest.type));
   await fleet.asked;
+  expect(stage.gateway.isServing()).toBe(true);
   const closing = stage.gateway.close();
+  expect(stage.gateway.isServing()).toBe(false);
   await expect(stage.connect("9999")).rejects.toMatchObject({ code: "ECONNREFUSED" });
   fleet.release();
   await published;

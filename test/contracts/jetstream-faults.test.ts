@@ -1,7 +1,11 @@
 /** P4: servers killed and cut off under load: nothing acknowledged is lost, nothing stands twice, and work goes on. */
+import { NatsError } from "nats";
 import { afterEach, describe, expect, test } from "vitest";
-import { JumpClock } from "../../protocol/adapters/jump-clock.js";
+import { pause } from "../../fleet/adapters/jetstream-answers.js";
+import { findLedStream, findStream } from "../../fleet/adapters/jetstream-stream.js";
 import type { LogRecord } from "../../fleet/ports.js";
+import { JumpClock } from "../../protocol/adapters/jump-clock.js";
+import { systemClock } from "../../protocol/adapters/system-clock.js";
 import { LogLoad } from "../nats/log-load.js";
 import { LogWorker, STREAM } from "../nats/log-worker.js";
 import { Proxy } from "../nats/proxy.js";
@@ -119,6 +123,22 @@ describe("a partition between a worker and its server", () => {
     ]).toContainEqual(texts);
   });
 
+  test("P11: a log that is closed does not wait for it; what was on the way is unreachable, and may come", async () => {
+    const server = await startServer();
+    const proxy = await startProxy(server);
+    const clock = new JumpClock();
+    const worker = await startWorker([proxy.url], { clock });
+    await worker.log.append("fleet", [event("before")], 0);
+    proxy.cut();
+    const answer = outcome(worker.log.append("fleet", [event("cut")], 1));
+    const closed = worker.log.close();
+    clock.advance(10_000);
+    const begunMs = clock.nowMs();
+    expect(await answer).toBe("unreachable");
+    await closed;
+    expect(clock.nowMs() - begunMs).toBeLessThan(15_000);
+  });
+
   test("the stream is an older one when it heals, in which another worker has written since", async () => {
     const server = await startServer();
     const proxy = await startProxy(server);
@@ -170,6 +190,22 @@ describe("three servers", () => {
     const [records, others] = await Promise.all(workers.map(({ log }) => everything(log)));
     expect(others).toEqual(records);
     expect(records!.filter(({ subject }) => subject === "fleet")).toHaveLength(20);
+  });
+
+  test("P10: one that has lost the others tells what it had: nobody takes that for all that there is", async () => {
+    const servers = await startServers();
+    const last = servers[0]!;
+    const { nats, log } = await startWorker([last.url], { replicas: 3 });
+    for (const server of servers) if (server !== last) await server.kill();
+    const tells = async () => {
+      const told = await findStream(nats, STREAM).catch(() => undefined);
+      return told?.cluster !== undefined && !told.cluster.leader;
+    };
+    while (!(await tells())) await pause(systemClock, 100); // it knows in up to 20 s
+    await expect(findLedStream(nats, STREAM)).rejects.toBeInstanceOf(NatsError);
+    const caughtUp = log.caughtUp();
+    for (const server of servers) if (server !== last) await server.start();
+    await caughtUp;
   });
 
   test("each killed and started in turn under appends of two workers", async () => {

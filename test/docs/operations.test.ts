@@ -6,8 +6,10 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { GatewayMetrics } from "../../broker/gateway-metrics.js";
-import { checkConfig } from "../../fleet/adapters/config-file.js";
+import { checkConfig, readConfig } from "../../fleet/adapters/config-file.js";
 import { ServiceMetrics } from "../../fleet/adapters/service-metrics.js";
+import { settingsFrom } from "../../fleet/operations/configuration.js";
+import { keyOf, SETTING_NAMES } from "../../fleet/operations/settings.js";
 import { temporaryFolder } from "../fleet/served-fleet.js";
 import { between, readDocument } from "./markdown.js";
 import { OPERATIONS_DOCUMENT, OPERATIONS_TABLES } from "./settings-table.js";
@@ -36,6 +38,39 @@ describe("the document", () => {
     const links = [...DOCUMENT.matchAll(/\]\(([a-z]+\.md)\)/g)].map(([, name]) => name!);
     expect(new Set(links)).toEqual(new Set(["audit.md", "backup.md"]));
     for (const name of links) expect(await readFile(join(FILES, "..", name), "utf8")).toMatch(/^# /);
+  });
+});
+
+describe("its commands", () => {
+  test("gateways beside a server take none of the ports that its file names", async () => {
+    const file = await readConfig(join(FILES, "one-machine.yaml"));
+    const [, typed = ""] = /`sudo -u daymark daymark gateway run ([^`]+)`/.exec(DOCUMENT) ?? [];
+    const flags = Object.fromEntries(
+      SETTING_NAMES.flatMap((name) => {
+        const [, value] = new RegExp(`--${keyOf(name)} (\\S+)`).exec(typed) ?? [];
+        return value === undefined ? [] : [[name, value]];
+      }),
+    );
+    const server = settingsFrom("server", { flags: {}, env: {}, file });
+    const beside = settingsFrom("gateway", { flags, env: {}, file });
+    expect(beside.data).toBe(server.data);
+    const taken = [server.mqttPort, server.apiPort, server.healthPort, server.metricsPort];
+    const wanted = [beside.mqttPort, beside.healthPort, beside.metricsPort].filter(
+      (port) => port !== undefined,
+    );
+    expect(wanted.length).toBeGreaterThan(1);
+    expect(wanted.filter((port) => taken.includes(port))).toEqual([]);
+  });
+  test("make each folder that a unit writes in and systemd does not make", async () => {
+    const asked: string[] = [];
+    for (const name of await named(".service")) {
+      const text = await readFile(join(FILES, name), "utf8");
+      const paths = [...text.matchAll(/^ReadWritePaths=(.+)$/gm)].flatMap(([, line = ""]) => line.split(" "));
+      const [, user = ""] = /^User=(.+)$/m.exec(text) ?? [];
+      asked.push(...paths.map((path) => `\`install -d -o ${user} -g ${user} -m 700 ${path}\``));
+    }
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.filter((command) => !DOCUMENT.includes(command))).toEqual([]);
   });
 });
 

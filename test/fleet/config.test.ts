@@ -1,6 +1,8 @@
 /** Settings: which source counts, what a configuration file may say, and the commands that show it. */
-import { writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkConfig, readConfig } from "../../fleet/adapters/config-file.js";
 import { configCommands } from "../../fleet/cli/commands/config.js";
@@ -113,7 +115,7 @@ describe("a configuration file", () => {
       nats: ["tls://a:4222", "tls://b:4222"],
     });
   });
-  test.each([[""], ["# nothing\n"], ["---\n"]])("%j says nothing", async (text) => {
+  test.each([[""], ["# nothing\n"], ["---\n"], ["# c\n---\n...\n# c\n"]])("%j says nothing", async (text) => {
     expect(await problemsOf(text)).toEqual([]);
   });
   test.each([
@@ -131,6 +133,9 @@ describe("a configuration file", () => {
     ["name: &a x\nhost: *a", [expect.stringMatching(/^1: name is a text/), expect.stringMatching(/^2: /)]],
     ["name: !!str x", ["1: name is a text; put quotes around it"]],
     ["- a\n- b", ["1: a configuration is lines of the form: key: value"]],
+    ["mqtt-port: 1\n\n# c\n---\nno-such-setting: 5", [expect.stringMatching(/^4: a second document begins/)]],
+    ["name: x\n...\nhost: y", [expect.stringMatching(/^3: a second document begins/)]],
+    ["name: x\n---\n", [expect.stringMatching(/^2: a second document begins/)]],
     ["name: [", [expect.stringMatching(/^\d: Flow sequence/)]],
     ["mqtt-port: x\nname: 7\nhosts: y", [expect.anything(), expect.anything(), expect.anything()]],
   ])("%j is refused, with each line", async (text, problems) => {
@@ -173,6 +178,49 @@ test("the nearest word is at most three letters away", () => {
   expect(nearest("mqttport", ["mqtt-port", "api-port"])).toBe("mqtt-port");
   expect(nearest("colour", ["mqtt-port", "api-port"])).toBeUndefined();
   expect(nearest("x".repeat(10_000), ["x"])).toBeUndefined();
+});
+
+describe("the usual places, for who may not read everything", () => {
+  /** In a process of its own: run as root it first gives up what passes over permissions. */
+  const SCRIPT = `
+    import { execSync } from "node:child_process";
+    const { readConfig } = await import(process.argv[1]);
+    execSync(process.argv[2]);
+    const told = await readConfig().then((file) => ({ path: file?.path }), ({ code, message }) => ({ code, message }));
+    process.stdout.write(JSON.stringify(told));`;
+  const READER = join(import.meta.dirname, "../../fleet/adapters/config-file.ts");
+  const AS_OTHERS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
+
+  /** What is read in a folder after `prepare`, a line of shell. */
+  async function readAfter(prepare: string): Promise<{ path?: string; code?: string; message?: string }> {
+    const here = await temporaryFolder();
+    const node = [process.execPath, "--import", import.meta.resolve("tsx"), "--input-type=module"];
+    const [command = "", ...args] = [...(process.getuid?.() === 0 ? AS_OTHERS : []), ...node];
+    try {
+      const { stdout } = await promisify(execFile)(command, [...args, "-e", SCRIPT, READER, prepare], {
+        cwd: here.path,
+      });
+      return JSON.parse(stdout) as Awaited<ReturnType<typeof readAfter>>;
+    } finally {
+      await chmod(here.path, 0o700);
+      await here.remove();
+    }
+  }
+
+  test("a current folder that cannot be entered has no file for them: the search goes on", async () => {
+    const found = await readAfter("echo mqtt-port: 1 > daymark.yaml; chmod 600 .");
+    expect(found).not.toHaveProperty("code");
+    expect(found.path).not.toBe("daymark.yaml");
+  });
+  test.each([
+    ["a file", "echo mqtt-port: 1 > daymark.yaml; chmod 0 daymark.yaml"],
+    ["a link into a closed folder", "mkdir -m 0 closed; ln -s closed/f daymark.yaml"],
+  ])("%s that is there and cannot be read is an error", async (_name, prepare) => {
+    expect(await readAfter(prepare)).toEqual({
+      code: "bad-request",
+      message: "daymark.yaml cannot be read: EACCES",
+    });
+  });
 });
 
 describe("commands", () => {

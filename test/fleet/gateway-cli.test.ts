@@ -231,11 +231,11 @@ describe("server run --gateways", () => {
   });
 });
 
-test("gateway run without a server: 8, and how to start one", async () => {
+test("gateway run without a server: 8, how to start one, and what was met", async () => {
   const alone = await daymark("gateway", "run", "--data", "nowhere").end();
   expect(alone).toMatchObject({ exitCode: 8, stdout: "" });
   expect(alone.stderr).toContain(
-    "no server runs on nowhere/fleet; start it: daymark server run --data 'nowhere'",
+    "no server runs on nowhere/fleet; start it: daymark server run --data 'nowhere' (connect ENOENT nowhere/fleet/link.sock)",
   );
 });
 

@@ -1,7 +1,7 @@
 /** Health: what `/readyz` says and why, what is counted, and how a server ends. */
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -144,7 +144,7 @@ describe("the port", () => {
     const [first, second] = [new MemoryStagedKeys(), new MemoryStagedKeys()];
     const a = await SmallFleet.open({ log: new LaggingLog(shared, () => true), staged: first });
     const b = await SmallFleet.open({ log: new LaggingLog(shared, () => true), staged: second });
-    health.opened(b.service);
+    health.opened(b.service, { hasGateway: false });
     expect((await get("/readyz")).status).toBe(200);
     const lease = freshKey();
     first.waiting = { lease };
@@ -164,6 +164,26 @@ describe("the port", () => {
     for (const { service } of [a, b]) await service.close();
   });
 
+  test("P10: a worker that does not follow its log says so, until it follows again", async () => {
+    const served = await serveFleet(1);
+    try {
+      health.opened(served.service, { hasGateway: false });
+      const ability: { behind: string | undefined } = { behind: "what is new does not come" };
+      health.abilityIs(ability);
+      const ready = await get("/readyz");
+      expect(ready.status).toBe(503);
+      expect(((await ready.json()) as Readiness).checks).toContainEqual({
+        name: "log",
+        ok: false,
+        why: "what is new does not come",
+      });
+      ability.behind = undefined;
+      expect((await get("/readyz")).status).toBe(200);
+    } finally {
+      await served.close();
+    }
+  });
+
   test("with a service: its metrics and the gateway's, no device among the labels", async () => {
     const served = await serveFleet(2);
     try {
@@ -171,9 +191,9 @@ describe("the port", () => {
       const event = { type: "fleet-created", name: "x", at: 1, actor: "fleet" } as const;
       await log.append("fleet", [event], 0);
       await health.overLink(frontDoor(served.service)).handle(1, Uint8Array.of(1));
-      health.opened(served.service);
-      const mqtt = "mqtts://localhost:8883";
-      health.gatewayIs({ mqtt, metrics: async () => "daymark_gateway_sessions 3" });
+      health.opened(served.service, { hasGateway: true });
+      const isServing = () => true;
+      health.gatewayIs({ isServing, metrics: async () => "daymark_gateway_sessions 3" });
       await importDevices(served.service, 3, 3);
       const text = await (await get("/metrics")).text();
       for (const line of [
@@ -189,8 +209,36 @@ describe("the port", () => {
         expect(text.split("\n")).toContain(line);
       expect(text).toMatch(/^process_cpu_seconds_total /m);
       expect(text).not.toContain("hw-");
-      health.gatewayIs({ mqtt, metrics: () => Promise.reject(new Error("a process is gone")) });
+      health.gatewayIs({ isServing, metrics: () => Promise.reject(new Error("a process is gone")) });
       expect((await get("/metrics")).status).toBe(503);
+    } finally {
+      await served.close();
+    }
+  });
+
+  test("ready while a gateway serves, and not before it does; who does not serve is not asked for metrics", async () => {
+    const served = await serveFleet(1);
+    try {
+      let serving = true;
+      const told = async () => [
+        (await get("/readyz")).status,
+        /^daymark_ready \d$/m.exec(await (await get("/metrics")).text())?.[0],
+      ];
+      health.opened(served.service, { hasGateway: true });
+      expect(await told()).toEqual([503, "daymark_ready 0"]);
+      const metrics = () =>
+        serving ? Promise.resolve("") : Promise.reject(new Error("a process that starts does not answer"));
+      health.gatewayIs({ isServing: () => serving, metrics });
+      expect(await told()).toEqual([200, "daymark_ready 1"]);
+      serving = false;
+      expect(await told()).toEqual([503, "daymark_ready 0"]);
+      expect(((await (await get("/readyz")).json()) as Readiness).checks).toContainEqual({
+        name: "gateway",
+        ok: false,
+        why: "no gateway serves",
+      });
+      serving = true;
+      expect(await told()).toEqual([200, "daymark_ready 1"]);
     } finally {
       await served.close();
     }
@@ -230,6 +278,27 @@ describe("server run --health-port", () => {
     await expect(readFile(join(folder.path, "daymark-data/fleet/lock"))).rejects.toMatchObject({
       code: "ENOENT",
     });
+  });
+
+  test("not ready while no gateway process serves, and ready again when one does", async () => {
+    const server = run("--health-port", "0", "--gateways", "2");
+    const { health, gatewayPids } = await server.ready<{
+      readonly health: string;
+      readonly gatewayPids: readonly number[];
+    }>();
+    const ready = async () => (await fetch(`${health}/readyz`)).status;
+    const [first = 0, second = 0] = gatewayPids;
+    expect(await ready()).toBe(200);
+    const socket = join(folder.path, "daymark-data/fleet/link.sock");
+    await rename(socket, `${socket}.away`); // those that are started now do not reach the service
+    process.kill(first, "SIGKILL");
+    await until(() => server.said.stderr.includes(`process ${first} ended`), "one is gone");
+    expect(await ready()).toBe(200);
+    process.kill(second, "SIGKILL");
+    await until(async () => (await ready()) === 503, "no process serves, and it says so");
+    expect(await (await fetch(`${health}/metrics`)).text()).toMatch(/^daymark_ready 0$/m);
+    await rename(`${socket}.away`, socket);
+    await until(async () => (await ready()) === 200, "one serves again");
   });
 
   test("a port that is taken: 5, and which flag to change", async () => {

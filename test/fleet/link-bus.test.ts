@@ -256,6 +256,53 @@ describe("questions", () => {
   });
 });
 
+describe("a service that cannot do its share", () => {
+  const nobody = { code: "no-responder" };
+
+  test("P10: is in no queue, and says goodbye to its feeds; when it can again it is back in both", async () => {
+    const listener = await feed();
+    service.ability.is("it does not follow its log");
+    await arrived();
+    expect(listener.isEnded).toBe(true);
+    await expect(ask(0, handle(1))).rejects.toMatchObject(nobody);
+    await expect(new Listener(FEED).open()).rejects.toMatchObject(nobody);
+    service.ability.is("it lacks a key");
+    await expect(ask(0, handle(1))).rejects.toMatchObject(nobody);
+    service.ability.is(undefined);
+    service.ability.is(undefined);
+    expect((await ask(0, handle(1))).answers).toMatchObject([{ type: "answer", id: 1 }]);
+    expect(await new Listener(FEED).open()).toBeUndefined();
+    expect(service.asked).toEqual(["1 x"]);
+  });
+
+  test("turns away what it had been sent before, and does nothing of it", async () => {
+    service.hold();
+    rig.log.append({}, service);
+    const waits = [ask(1, handle(1)), new Listener(FEED).open(1)] as const;
+    await arrived();
+    service.ability.is("it lacks a key");
+    service.release();
+    const [{ answers }, refusal] = await Promise.all(waits);
+    expect(answers).toEqual([
+      { type: "failure", id: 0, code: "failed", text: expect.stringContaining("it lacks a key") },
+    ]);
+    expect(refusal).toContain("it lacks a key");
+    expect(service.asked).toEqual([]);
+  });
+
+  test("from the start joins when it can; one that has left for good does not come back", async () => {
+    await service.stop();
+    const late = await rig.service("it is fenced");
+    await expect(ask(0, handle(1))).rejects.toMatchObject(nobody);
+    late.ability.is(undefined);
+    expect((await ask(0, handle(1))).answers).toHaveLength(1);
+    await late.server.close();
+    late.ability.is("it is fenced");
+    late.ability.is(undefined);
+    await expect(ask(0, handle(1))).rejects.toMatchObject(nobody);
+  });
+});
+
 describe("a service that leaves", () => {
   test("takes nothing more, answers what it has taken, then says goodbye", async () => {
     const listener = await feed();

@@ -117,16 +117,18 @@ test(
 );
 
 test(
-  "gateway run --nats: without --fleet 2, without a worker 8, each with what to do",
+  "gateway run --nats: without --fleet 2, without a worker or NATS 8, each with why and what to do",
   { timeout: SLOW_MS },
   async () => {
-    const over = ["gateway", "run", "--nats", nats.url, "--mqtt-port", "0"];
-    const unnamed = await daymark(...over).end();
+    const over = ["gateway", "run", "--mqtt-port", "0"];
+    const unnamed = await daymark(...over, "--nats", nats.url).end();
     expect(unnamed).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("--fleet") });
-    const alone = await daymark(...over, "--fleet", "00".repeat(16)).end();
-    expect(alone).toMatchObject({
-      exitCode: 8,
-      stderr: expect.stringContaining("daymark server run --nats"),
-    });
+    const fleet = ["--fleet", "00".repeat(16)];
+    const alone = await daymark(...over, "--nats", nats.url, ...fleet).end();
+    expect(alone.exitCode).toBe(8);
+    expect(alone.stderr).toMatch(/no service of this fleet is there.*daymark server run --nats/);
+    const shutOut = await daymark(...over, "--nats", "127.0.0.1:1", ...fleet).end();
+    expect(shutOut.exitCode).toBe(8);
+    expect(shutOut.stderr).toContain("no NATS server at 127.0.0.1:1 lets us in");
   },
 );

@@ -75,7 +75,7 @@ async function serve(
   });
   let isEnding = false;
   try {
-    const ready = () => readiness({ isEnding, gateway: { isServing: pool.pids().length > 0 } });
+    const ready = () => readiness({ isEnding, gateway: { isServing: pool.isServing() } });
     const metrics = async () => (await pool.metrics?.()) ?? "";
     const probes =
       healthPort === undefined ? undefined : await serveHealth({ port: healthPort, ready, metrics });
@@ -99,14 +99,15 @@ async function serve(
   }
 }
 
-function isUnreachable(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "link-down";
+function isUnreachable(error: unknown): error is Error {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "link-down" || code === "link-moved";
 }
 
-/** Where the service is, and what to say when it is not. */
+/** Where the service is, and what to say when it is not, or does not take this gateway. */
 interface Target {
   readonly link: Parameters<StartGateways>[0]["link"];
-  readonly otherwise: string;
+  readonly otherwise: (why: string) => string;
 }
 
 /** @throws FleetError "bad-request" */
@@ -115,7 +116,8 @@ function targetOf(settings: Settings<"gateway">, hint: string): Target {
   const { fleet } = settings;
   if (!nats) {
     const folder = folderOf(settings.data);
-    const otherwise = `no server runs on ${folder}; start it: daymark server run${hint}`;
+    const otherwise = (why: string) =>
+      `no server runs on ${folder}; start it: daymark server run${hint} (${why})`;
     return { link: linkPath(folder), otherwise };
   }
   if (fleet === undefined)
@@ -124,10 +126,11 @@ function targetOf(settings: Settings<"gateway">, hint: string): Target {
       "with --nats name the fleet: --fleet ID, as daymark authority show prints it",
     );
   const servers = nats.servers.join(",");
-  const otherwise = `no worker of fleet ${fleet} answers over ${servers}; start one: daymark server run --nats ${servers}`;
+  const otherwise = (why: string) =>
+    `no worker of fleet ${fleet} takes this gateway over ${servers}: ${why}; if none runs, start one: daymark server run --nats ${servers}`;
   return { link: { ...nats, fleet }, otherwise };
 }
 
-function noServer({ otherwise }: Target, cause: unknown): CliError {
-  return new CliError(EXIT.unreachable, otherwise, { cause });
+function noServer({ otherwise }: Target, cause: Error): CliError {
+  return new CliError(EXIT.unreachable, otherwise(cause.message), { cause });
 }

@@ -107,14 +107,14 @@ async function serve(
       }),
     );
     const { service } = fleet;
-    health?.opened(service);
+    health?.opened(service, { hasGateway: !worker });
     const id = toHex(service.trust.fleetId);
     log.ofFleet(id);
     tellFacts(service, log);
     const measured: Fleet = health ? { ...fleet, link: health.overLink(fleet.link) } : fleet;
     const front = opened(
       worker
-        ? await worker.serve(measured, (isUp) => health?.busIs(isUp))
+        ? await worker.serve(measured, health)
         : await openFront(measured, settings, starters, parts, log),
     );
     if (!worker) health?.gatewayIs(front);

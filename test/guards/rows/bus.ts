@@ -3,15 +3,19 @@ import type { Guard } from "../guard.js";
 
 const LINK = "test/broker/bus-link.test.ts";
 const LOSS = "test/broker/bus-link-loss.test.ts";
+const OPENING = "test/broker/bus-link-opening.test.ts";
 const SERVICE = "test/fleet/link-bus.test.ts";
+const ABILITY = "test/fleet/ability.test.ts";
+const UNABLE = "test/broker/bus-link-unable.test.ts";
+const WORKERS = "test/broker/bus-link-workers.test.ts";
 
 export const busGuards: readonly Guard[] = [
   {
     name: "over a bus an answer waits for the change that it follows from",
     principle: "P10",
     file: "broker/adapters/bus-asker.ts",
-    find: "await this.#parts.positions.reach(position, NEWS_MS)",
-    replace: "await this.#parts.positions.reach(0, NEWS_MS)",
+    find: "await positions.reach(position, NEWS_MS)",
+    replace: "await positions.reach(0, NEWS_MS)",
     test: {
       file: LINK,
       name: "P10: it waits while the service that tells the news lags",
@@ -65,6 +69,131 @@ export const busGuards: readonly Guard[] = [
     find: "if (news.position < positions.reached)",
     replace: "if (news.position < 0)",
     test: { file: LOSS, name: "P3: an older snapshot is not taken" },
+  },
+  {
+    name: "a gateway leaves a service whose news do not come behind the answers of others",
+    principle: "P10",
+    file: "broker/adapters/bus-asker.ts",
+    find: "if (!isHeard) news?.cut(missing);",
+    replace: "",
+    test: { file: UNABLE, name: "P10: one that does not get the log any more is left" },
+  },
+  {
+    name: "a gateway takes its news from who knows what any answer has named",
+    principle: "P10",
+    file: "broker/adapters/bus-line.ts",
+    find: "encodeFeedRequest({ since: positions.named,",
+    replace: "encodeFeedRequest({ since: positions.reached,",
+    test: { file: LOSS, name: "in time it is given up, and so is the feed" },
+  },
+  {
+    name: "a feed that still tells its snapshot is not begun anew",
+    file: "broker/adapters/bus-link.ts",
+    find: "(this.line?.isWhole ? this.line : undefined)",
+    replace: "this.line",
+    test: { file: LOSS, name: "a feed that is still telling its snapshot may take longer" },
+  },
+  {
+    name: "questions that were turned away together are asked once more",
+    file: "broker/adapters/bus-asker.ts",
+    find: "else this.#turnedAway(pack, refusal);",
+    replace: 'else this.#rejectAll(pack, new LinkError("service-failed", refusal));',
+    test: { file: LOSS, name: "turned away together: they are asked once more" },
+  },
+  {
+    name: "questions that were turned away twice fail",
+    principle: "P11",
+    file: "broker/adapters/bus-asker.ts",
+    find: "for (const waiting of again) waiting.isTurnedAway = true;",
+    replace: "",
+    test: { file: LOSS, name: "turned away together: they are asked once more" },
+  },
+  {
+    name: "a service that cannot do its share is in no queue",
+    principle: "P10",
+    file: "fleet/link-bus.ts",
+    find: "    leave();\n    for (const feed of feeds) feed.sayGoodbye();",
+    replace: "    for (const feed of feeds) feed.sayGoodbye();",
+    test: { file: SERVICE, name: "P10: is in no queue, and says goodbye to its feeds" },
+  },
+  {
+    name: "a service that cannot do its share says goodbye to its feeds",
+    principle: "P10",
+    file: "fleet/link-bus.ts",
+    find: "    leave();\n    for (const feed of feeds) feed.sayGoodbye();",
+    replace: "    leave();",
+    test: { file: WORKERS, name: "P10: the disk under one worker's copy hangs" },
+  },
+  {
+    name: "a service that cannot do its share answers nothing that it was sent before",
+    file: "fleet/link-bus-answers.ts",
+    find: "if (why !== undefined) return this.#refusal(",
+    replace: "if (why === null) return this.#refusal(",
+    test: { file: SERVICE, name: "turns away what it had been sent before" },
+  },
+  {
+    name: "a service that cannot do its share begins no feed",
+    principle: "P10",
+    file: "fleet/link-bus.ts",
+    find: "if (why !== undefined) return `this service",
+    replace: "if (why === null) return `this service",
+    test: { file: SERVICE, name: "turns away what it had been sent before" },
+  },
+  {
+    name: "a worker that does not follow its log knows it",
+    principle: "P10",
+    file: "fleet/ability.ts",
+    find: "if (this.#due - this.#heardAt > MAX_BEHIND) this.#isBehind = true;",
+    replace: "",
+    test: { file: ABILITY, name: "P10: and does not answer" },
+  },
+  {
+    name: "a worker that does not follow its log is not ready",
+    principle: "P10",
+    file: "fleet/cli/server-health.ts",
+    find: "(stopped?.message ?? behind)",
+    replace: "stopped?.message",
+    test: { file: "test/fleet/health.test.ts", name: "P10: a worker that does not follow its log says so" },
+  },
+  {
+    name: "what a NATS server that has lost the others tells is not all that there is",
+    principle: "P10",
+    file: "fleet/adapters/jetstream-stream.ts",
+    find: "if (found?.cluster && !found.cluster.leader)",
+    replace: "if (found === null)",
+    test: {
+      file: "test/contracts/jetstream-faults.test.ts",
+      name: "P10: one that has lost the others tells what it had",
+    },
+  },
+  {
+    name: "a worker that was behind comes back with a prompt answer alone",
+    file: "fleet/ability.ts",
+    find: "if (this.#due - begun <= SOON) this.#isBehind = false;",
+    replace: "this.#isBehind = false;",
+    test: { file: ABILITY, name: "only a prompt answer says that it is there again" },
+  },
+  {
+    name: "an answer of the log says what was in it when it was asked, not when it came",
+    principle: "P10",
+    file: "fleet/ability.ts",
+    find: "this.#heardAt = begun;",
+    replace: "this.#heardAt = this.#due;",
+    test: { file: ABILITY, name: "and is slower than that: it is left once" },
+  },
+  {
+    name: "a worker that lacks keys leaves gateways to the others",
+    file: "fleet/ability.ts",
+    find: "this.#service.stopped?.message ?? this.#lacking ?? this.behind",
+    replace: "this.#service.stopped?.message ?? this.behind",
+    test: { file: ABILITY, name: "that lacks keys which another one put in force cannot" },
+  },
+  {
+    name: "a worker that is fenced leaves gateways to the others",
+    file: "fleet/ability.ts",
+    find: "this.#service.stopped?.message ?? this.#lacking ?? this.behind",
+    replace: "this.#lacking ?? this.behind",
+    test: { file: ABILITY, name: "that is fenced says so at once" },
   },
   {
     name: "a gateway notices that news are missing",
@@ -134,6 +263,21 @@ export const busGuards: readonly Guard[] = [
       file: LOSS,
       name: "P11: one that waits for news when the carrier is lost is given up",
     },
+  },
+  {
+    name: "a gateway that begins and is not taken asks again",
+    file: "broker/adapters/replica-link.ts",
+    find: "if (this.#opening && (isNobodyThere(why) ||",
+    replace: "if (this.#opening && (why.message.length > 0 ||",
+    test: { file: OPENING, name: "one that refuses: it asks again" },
+  },
+  {
+    name: "a gateway that begins asks no longer than it may",
+    principle: "P11",
+    file: "broker/adapters/replica-link.ts",
+    find: "this.#options.clock.nowMs() >= this.#opening.untilMs",
+    replace: "this.#options.clock.nowMs() < 0",
+    test: { file: OPENING, name: "P11: where nobody takes it in time" },
   },
   {
     name: "a feed sends no more than a gateway confirms",

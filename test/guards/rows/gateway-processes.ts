@@ -130,4 +130,11 @@ export const gatewayProcessGuards: readonly Guard[] = [
     replace: "",
     test: { file: "test/fleet/gateway-cli.test.ts", name: "replaces one that died on the same port" },
   },
+  {
+    name: "who cannot start a gateway is told why",
+    file: "fleet/cli/commands/gateway.ts",
+    find: "otherwise(cause.message)",
+    replace: 'otherwise("")',
+    test: { file: "test/fleet/gateway-cli.test.ts", name: "gateway run without a server" },
+  },
 ];

@@ -2,6 +2,7 @@
 import type { Guard } from "../guard.js";
 
 const EVENT_LOG = "test/contracts/event-log.test.ts";
+const FAULTS = "test/contracts/jetstream-faults.test.ts";
 const FENCE = "test/contracts/jetstream-fence.test.ts";
 const MESSAGE = "test/contracts/jetstream-message.test.ts";
 const SETTINGS = "test/contracts/jetstream-settings.test.ts";
@@ -36,6 +37,14 @@ export const jetStreamGuards: readonly Guard[] = [
     find: "this.#sending >= MAX_SENDING",
     replace: "this.#pending.size < 0",
     test: { file: WORKERS, name: "P11: refuses what would wait beyond 4,096 appends" },
+  },
+  {
+    name: "jetstream: a log that closes does not wait for servers that are gone",
+    principle: "P11",
+    file: "fleet/adapters/jetstream-appends.ts",
+    find: "const LAST_APPENDS_MS = 10_000;",
+    replace: "const LAST_APPENDS_MS = APPEND_MS;",
+    test: { file: FAULTS, name: "P11: a log that is closed does not wait for it" },
   },
   {
     name: "jetstream: a stream shorter than the copy fences",
@@ -145,8 +154,14 @@ export const jetStreamGuards: readonly Guard[] = [
     name: "jetstream: whoever mends a stream finds out that somebody writes into it",
     principle: "P3",
     file: "fleet/adapters/jetstream-closed.ts",
-    find: "if (seq !== end.position + 1)",
-    replace: "if (seq < 0)",
+    find:
+      "    expectLast(message.headers, end.position);\n" +
+      "    const { seq } = await untilAnswered(clock, () => this.#publish(message, end.position));\n" +
+      "    if (seq !== end.position + 1) ",
+    replace:
+      "    void expectLast;\n" +
+      "    const { seq } = await untilAnswered(clock, () => this.#publish(message, end.position));\n" +
+      "    if (seq < 0) ",
     test: { file: "test/fleet/recover-stream.test.ts", name: "whoever still writes meanwhile is found" },
   },
   {
@@ -176,8 +191,8 @@ export const jetStreamGuards: readonly Guard[] = [
     name: "jetstream: a stream that can lose records is refused",
     principle: "P4",
     file: "fleet/adapters/jetstream-stream.ts",
-    find: "weaknesses.length > 0 && !acceptLogLoss",
-    replace: "weaknesses.length < 0 && !acceptLogLoss",
+    find: "if (weaknesses.length === 0 || acceptLogLoss) return;",
+    replace: "if (weaknesses.length >= 0 || acceptLogLoss) return;",
     test: { file: SETTINGS, name: "refuses one that is there, naming all that can be lost" },
   },
 ];

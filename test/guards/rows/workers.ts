@@ -2,6 +2,7 @@
 import type { Guard } from "../guard.js";
 
 const AUTHORITY = "test/fleet/workers-authority.test.ts";
+const SERVICE_END = "test/fleet/service-end.test.ts";
 const WORKERS = "test/fleet/workers.test.ts";
 
 export const workersGuards: readonly Guard[] = [
@@ -108,5 +109,69 @@ export const workersGuards: readonly Guard[] = [
     find: "if (!shared && view.workers.size > 0) throw isCopy(folder);",
     replace: "if (view.workers.size < 0) throw isCopy(folder);",
     test: { file: "test/fleet/open-fleet.test.ts", name: "a worker's copy is not decided on alone" },
+  },
+  {
+    name: "what comes while a service does what is left open is looked at too",
+    principle: "P1",
+    file: "fleet/left-open.ts",
+    find: "while (this.#mayBeAny) {",
+    replace: "if (this.#mayBeAny) {",
+    test: { file: "test/fleet/left-open.test.ts", name: "at its own beacon-issued" },
+  },
+  {
+    name: "what comes while a service records a fact is looked at too",
+    principle: "P1",
+    file: "fleet/service.ts",
+    find: "await this.#leftOpen.finish(); // of what others decided while this was on its way",
+    replace: "",
+    test: { file: "test/fleet/left-open.test.ts", name: "while this service recorded a fact" },
+  },
+  {
+    name: "what runs alone waits for all before it, also where one was refused",
+    principle: "P11",
+    file: "fleet/turns.ts",
+    find: "this.#alone = Promise.all([before, settled(turn)]);",
+    replace: "this.#alone = settled(turn);",
+    test: { file: "test/fleet/turns.test.ts", name: "P11: after one was refused" },
+  },
+  {
+    name: "a service that closes does not begin what waits",
+    principle: "P11",
+    file: "fleet/turns.ts",
+    find: "for (const refuse of this.#notBegun) refuse(why);",
+    replace: "",
+    test: { file: SERVICE_END, name: "P11: what waits is refused at once" },
+  },
+  {
+    name: "a service that closes finishes what waits while its log answers",
+    principle: "P4",
+    file: "fleet/turns.ts",
+    find: "if (progress() + this.#done === before) return false;",
+    replace: "if (progress() + this.#done >= before) return false;",
+    test: { file: SERVICE_END, name: "P4: where the log answers" },
+  },
+  {
+    name: "a service that closes carries out what it has decided",
+    principle: "P4",
+    file: "fleet/turns.ts",
+    find: "} while (this.#waiting > 0);",
+    replace: "} while (this.#waiting < 0);",
+    test: { file: SERVICE_END, name: "P4: where the log answers" },
+  },
+  {
+    name: "a log that does not answer is closed under what waits for it",
+    principle: "P11",
+    file: "fleet/service.ts",
+    find: "const closed = isDone ? undefined : log.close();",
+    replace: "const closed = isDone ? undefined : this.#turns.idle().then(() => log.close());",
+    test: { file: SERVICE_END, name: "P11: what waits is refused at once" },
+  },
+  {
+    name: "what may be in the log is not told to have failed",
+    principle: "P4",
+    file: "fleet/turns.ts",
+    find: "return (isClosed && this.#ending) || error;",
+    replace: "return isClosed ? error : error;",
+    test: { file: "test/fleet/turns.test.ts", name: "P4: what runs is not told of a log that was closed" },
   },
 ];
