@@ -406,10 +406,14 @@ describe("events", () => {
     const { get, url, admin } = await serve(0);
     const headers = { authorization: `Bearer ${admin}` };
     const aborts = numbers(1, 64).map(() => new AbortController());
-    for (const { signal } of aborts) await fetch(new URL("/v1/events?follow=1", url), { headers, signal });
+    // Kept: fetch ends the stream of a response that was collected as garbage.
+    const streams: Response[] = [];
+    for (const { signal } of aborts)
+      streams.push(await fetch(new URL("/v1/events?follow=1", url), { headers, signal }));
     const refused = await get("/v1/events");
     expect(refused).toMatchObject({ status: 503, body: { code: "overloaded" } });
     expect(refused.headers.get("retry-after")).toBe("10");
+    expect(streams.map(({ status }) => status)).toEqual(streams.map(() => 200));
     for (const abort of aborts) abort.abort();
     let status = 503;
     while (status === 503) ({ status } = await get("/v1/events")); // until the server has seen it

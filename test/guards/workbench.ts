@@ -12,6 +12,8 @@ const NOT_SOURCE = new Set(["node_modules", "dist", "coverage", "daymark-data", 
 const RUN_LIMIT_MS = 300_000;
 /** Without its guard a test may wait for what never comes; the same shorter wait holds for the unpatched run. */
 const ENVIRONMENT = { ...process.env, DAYMARK_TEST_PATIENCE_MS: "4000" };
+/** Likewise, of one test: half of what it has otherwise. */
+const TEST_LIMIT_MS = 30_000;
 
 export class Workbench {
   readonly #folder = mkdtempSync(join(tmpdir(), "daymark-guards-"));
@@ -38,7 +40,12 @@ export class Workbench {
     rmSync(report, { force: true });
     const titles = names.map((name) => name.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|");
     const flags = ["--config=test/vitest.config.ts", "--reporter=json", `--outputFile=${report}`];
-    const which = ["--maxWorkers=1", `--testNamePattern=${titles}`, ...files];
+    const which = [
+      "--maxWorkers=1",
+      `--testTimeout=${TEST_LIMIT_MS}`,
+      `--testNamePattern=${titles}`,
+      ...files,
+    ];
     const output = await node(this.#folder, ["node_modules/vitest/vitest.mjs", "run", ...flags, ...which]);
     try {
       return JSON.parse(readFileSync(report, "utf8")) as Report;
