@@ -21,6 +21,7 @@ import {
 import type { PlacedSource } from "./link-feed.js";
 import { Positions } from "./link-positions.js";
 import { encodeNews } from "./link-wire.js";
+import { within } from "./within.js";
 
 export interface BusServerOptions {
   readonly source: PlacedSource;
@@ -103,7 +104,7 @@ export function serveBus(options: BusServerOptions): BusServer {
       leave();
       // Behind the answer, whoever gives it, nothing comes that was sent to this service.
       await bus.request(subjects.ask, encodePack(0, []), LEAVE_MS).catch(ignored);
-      await within(LAST_ANSWERS_MS, clock, answers.idle());
+      await within(clock, LAST_ANSWERS_MS, answers.idle());
       for (const feed of feeds) feed.sayGoodbye();
       for (const end of unwatch) end();
       positions.close();
@@ -134,17 +135,6 @@ async function takeFeedRequest(
 function behind(reached: number, since: number): string {
   const both = `this service is at ${reached} of the log, and the gateway has seen ${since}`;
   return `${both}: the service is behind, or the log has lost its end and the gateway must be started anew`;
-}
-
-/** Resolves when `work` is done, or the time is over. */
-function within(limitMs: number, clock: Clock, work: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const limit = clock.after(limitMs, resolve);
-    void work.finally(() => {
-      limit.cancel();
-      resolve();
-    });
-  });
 }
 
 function ignored(error: unknown): void {

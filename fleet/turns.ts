@@ -1,6 +1,7 @@
 /** Work in turns: what is taken runs alone, what is shared runs beside other shared work. First come, first served. */
 import type { Clock } from "../protocol/clock.js";
 import { FleetError } from "./errors.js";
+import { within } from "./within.js";
 
 /** Pieces of work that wait or run; further ones are refused as overloaded. */
 const MAX_WAITING = 10_000;
@@ -105,17 +106,6 @@ export class Turns {
     const isClosed = error instanceof FleetError && error.code === "storage-failed";
     return (isClosed && this.#ending) || error;
   }
-}
-
-/** @returns whether `work` was done in time; if not, it goes on. */
-function within(clock: Clock, limitMs: number, work: Promise<void>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const limit = clock.after(limitMs, () => resolve(false));
-    void work.then(() => {
-      limit.cancel();
-      resolve(true);
-    });
-  });
 }
 
 function settled(work: Promise<unknown>): Promise<unknown> {

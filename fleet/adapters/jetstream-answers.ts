@@ -71,14 +71,6 @@ export function pause(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.after(delayMs, resolve));
 }
 
-/** @returns whether `work` was done in time; if not, it goes on. */
-export function within(clock: Clock, limitMs: number, work: Promise<void>): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const limit = clock.after(limitMs, () => resolve(false));
-    work.then(() => resolve(true), reject).finally(() => limit.cancel());
-  });
-}
-
 function apiError(error: unknown): NatsError["api_error"] | undefined {
   return error instanceof NatsError ? error.api_error : undefined;
 }

@@ -336,7 +336,7 @@ export const busGuards: readonly Guard[] = [
   {
     name: "a service that leaves answers what it has taken",
     file: "fleet/link-bus.ts",
-    find: "await within(LAST_ANSWERS_MS, clock, answers.idle());",
+    find: "await within(clock, LAST_ANSWERS_MS, answers.idle());",
     replace: "",
     test: {
       file: SERVICE,
@@ -347,8 +347,8 @@ export const busGuards: readonly Guard[] = [
     name: "a service that leaves sends its gateways to another",
     principle: "P10",
     file: "fleet/link-bus.ts",
-    find: "await within(LAST_ANSWERS_MS, clock, answers.idle());\n      for (const feed of feeds) feed.sayGoodbye();",
-    replace: "await within(LAST_ANSWERS_MS, clock, answers.idle());",
+    find: "await within(clock, LAST_ANSWERS_MS, answers.idle());\n      for (const feed of feeds) feed.sayGoodbye();",
+    replace: "await within(clock, LAST_ANSWERS_MS, answers.idle());",
     test: {
       file: SERVICE,
       name: "takes nothing more, answers what it has taken",
