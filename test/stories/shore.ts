@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { BusLink } from "../../broker/adapters/bus-link.js";
 import type { GatewayEvent, SessionInfo } from "../../broker/events.js";
 import { type Gateway, startGateway } from "../../broker/main.js";
+import { Ability } from "../../fleet/ability.js";
 import { JetStreamEventLog } from "../../fleet/adapters/jetstream-event-log.js";
 import { LmdbEventLog } from "../../fleet/adapters/lmdb-event-log.js";
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
@@ -101,8 +102,12 @@ async function split({ fleet, records, tamper, onGatewayEvent }: ShoreParts): Pr
     closing.push(() => service.close());
     const fleetId = toHex(service.trust.fleetId);
     const source = linkSource(service, frontDoor(service));
-    const served = serveBus({ source, bus, fleetId, clock: systemClock, report: problems });
-    closing.push(() => served.close());
+    const ability = new Ability(service, systemClock);
+    const served = serveBus({ source, bus, fleetId, clock: systemClock, ability, report: problems });
+    closing.push(async () => {
+      await served.close();
+      ability.close();
+    });
   }
   const service = must(services[0]);
   const fleetId = toHex(service.trust.fleetId);

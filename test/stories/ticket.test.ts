@@ -42,6 +42,7 @@ test("a ticket gives a device new keys, ends the old ones, and is told to nobody
   const ticket = await ticketFor(camera);
   await device(camera).reenroll(ticket);
   await until(() => view(camera)?.key.bytes !== before?.key.bytes, "the fleet knows it by its new key");
+  await until(() => device(camera).tlsIdentity.key.startsWith("base-"), "it has the fleet's answer");
   await harbor.speaking(camera);
   expect(view(camera)?.lowestGeneration).toBe((before?.lowestGeneration ?? 0) + 1);
   expect(device(camera).tlsIdentity.key).toMatch(/^base-/);
