@@ -41,18 +41,15 @@ async function runAll(): Promise<boolean> {
   };
   try {
     const sinceMs = performance.now();
-    const { ready, unfit } = await sortOut(benches[0]!);
+    const { ready, unfit } = await sortOut(benches);
     for (const [guard, problem] of unfit) settle(guard, problem, sinceMs);
     print(
       `${ready.length} guards are whole${values.slice ? "" : " and their tests green"}, ${seconds(sinceMs)}`,
     );
-    const work = async (bench: Workbench) => {
-      for (let guard = ready.shift(); guard; guard = ready.shift()) {
-        const startedMs = performance.now();
-        settle(guard, await tryWithout(bench, guard), startedMs);
-      }
-    };
-    await Promise.all(benches.map(work));
+    await share(benches, ready, async (bench, guard) => {
+      const startedMs = performance.now();
+      settle(guard, await tryWithout(bench, guard), startedMs);
+    });
   } finally {
     for (const bench of benches) bench.remove();
   }
@@ -60,30 +57,61 @@ async function runAll(): Promise<boolean> {
   return passed > 0 && failed === 0;
 }
 
+/** Whichever bench is free takes the next one. */
+async function share<T>(
+  benches: readonly Workbench[],
+  items: readonly T[],
+  work: (bench: Workbench, item: T) => Promise<void>,
+): Promise<void> {
+  const left = [...items];
+  const workOn = async (bench: Workbench) => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(bench, item);
+  };
+  await Promise.all(benches.map(workOn));
+}
+
 /** A guard is ready when its patch fits and its test is green with the guard in place. */
-async function sortOut(bench: Workbench): Promise<{ ready: Guard[]; unfit: Map<Guard, string> }> {
+async function sortOut(
+  benches: readonly Workbench[],
+): Promise<{ ready: readonly Guard[]; unfit: ReadonlyMap<Guard, string> }> {
   const unfit = new Map<Guard, string>();
   const names = new Set<string>();
   for (const guard of chosen) {
     if (names.has(guard.name)) unfit.set(guard, "two guards have this name");
     names.add(guard.name);
     try {
-      patched(bench.read(guard.file), guard);
+      patched(benches[0]!.read(guard.file), guard);
     } catch (error) {
       unfit.set(guard, messageOf(error));
     }
   }
   if (values.slice) return { ready: chosen.filter((guard) => !unfit.has(guard)), unfit };
-  const tests = chosen.map(({ test }) => test);
-  const report = await bench.run(
-    [...new Set(tests.map(({ file }) => file))],
-    tests.map(({ name }) => name),
-  );
-  for (const guard of chosen) {
-    const problem = notGreen(report, guard);
-    if (problem !== undefined) unfit.set(guard, problem);
-  }
+  const files = [...new Set(chosen.map(({ test }) => test.file))];
+  await share(benches, files, async (bench, file) => {
+    const here = chosen.filter(({ test }) => test.file === file);
+    const problems = await tryWhole(bench, file, here);
+    for (const [guard, problem] of problems) unfit.set(guard, problem);
+    print(`${file}: ${problems.size === 0 ? "green" : "not green"} as it is (guards: ${here.length})`);
+  });
   return { ready: chosen.filter((guard) => !unfit.has(guard)), unfit };
+}
+
+/** @returns why those of `ours` whose tests are in `file` cannot be tried. */
+async function tryWhole(
+  bench: Workbench,
+  file: string,
+  ours: readonly Guard[],
+): Promise<ReadonlyMap<Guard, string>> {
+  try {
+    const report = await bench.run(
+      [file],
+      ours.map(({ test }) => test.name),
+    );
+    const judged = ours.map((guard) => [guard, notGreen(report, guard)] as const);
+    return new Map(judged.flatMap(([guard, problem]) => (problem === undefined ? [] : [[guard, problem]])));
+  } catch (error) {
+    return new Map(ours.map((guard) => [guard, messageOf(error)]));
+  }
 }
 
 /** Undefined when the test went red. */
