@@ -4,14 +4,14 @@ import type { Clock } from "../protocol/clock.js";
 import type { Crypto, Entropy } from "../protocol/crypto.js";
 import { loadAuditKey } from "./adapters/audit-key.js";
 import { lockFolder } from "./adapters/folder-lock.js";
-import { beginFounding, endFounding, readFounding } from "./adapters/founding-file.js";
+import { beginFounding, endFounding, hasLostLog, readFounding } from "./adapters/founding-file.js";
 import { loadFleetKeys, stagedKeys } from "./adapters/key-folder.js";
 import { linkPath, type LinkServer, serveLink } from "./adapters/link-server.js";
 import { LmdbEventLog } from "./adapters/lmdb-event-log.js";
 import { removeServerFile, writeServerFile } from "./adapters/server-file.js";
 import { openTokens } from "./adapters/token-folder.js";
 import { keepTokenSecret, readTokenSecret } from "./adapters/token-secret.js";
-import { workerId } from "./adapters/worker-file.js";
+import { keepJoined, workerOf } from "./adapters/worker-file.js";
 import { type ApiOptions, createApi } from "./api/app.js";
 import type { Auditing } from "./api/audit.js";
 import type { Tokens } from "./api/auth.js";
@@ -53,8 +53,11 @@ export interface OpenFleetOptions {
 export interface SharedLog {
   /** Of this worker, for people: the name of its machine, say. */
   readonly worker: string;
-  /** @param id - of the worker that keeps this copy. */
-  open(copy: EventLog, id: string): Promise<EventLog>;
+  /**
+   * @param id - of the worker that keeps this copy.
+   * @param mayMake - false: the keys of a fleet are here without its log, and the log that is not there was lost.
+   */
+  open(copy: EventLog, id: string, mayMake: boolean): Promise<EventLog>;
 }
 
 export interface Fleet {
@@ -82,8 +85,12 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
   let keeper: CheckpointKeeper | undefined;
   try {
     log = LmdbEventLog.open(join(folder, "log"));
-    const worker = shared && { id: await workerId(folder, entropy), name: shared.worker };
-    if (worker) log = await shared.open(log, worker.id);
+    const worker = shared && (await workerOf(folder, entropy));
+    if (worker) {
+      const isEmpty = !(await hasRecords(log));
+      if (isEmpty && worker.hasJoined) throw lostCopy(folder, worker.id);
+      log = await shared.open(log, worker.id, !(isEmpty && (await hasLostLog(folder))));
+    }
     const keyFolder = join(folder, "keys");
     const founding = await readFounding(folder);
     const founded = founding !== undefined || (await hasRecords(log));
@@ -121,7 +128,10 @@ export async function openFleet(options: OpenFleetOptions): Promise<Fleet> {
     keeper = await CheckpointKeeper.of(parts.log, crypto);
     const isInUse = keeper.newest !== undefined || (worker !== undefined && founded); // workers share one
     const key = await loadAuditKey(keyFolder, crypto, entropy, isInUse);
-    if (worker) await joinAs(service, worker); // from now on its copy is asked for
+    if (worker && !service.stopped) {
+      await keepJoined(folder, worker);
+      await joinAs(service, { id: worker.id, name: shared.worker }); // from now on its copy is asked for
+    }
     const audit = { keeper, signer: { name: originOf(service.trust.fleetId), key } };
     const failure = Promise.race([service.failure, beginCheckpoints(service, audit, report)]);
     const close = async () => {
@@ -202,8 +212,18 @@ async function joinAs(
   service: FleetService,
   worker: { readonly id: string; readonly name: string },
 ): Promise<void> {
-  if (service.stopped || service.view.workers.has(worker.id)) return;
+  if (service.view.workers.has(worker.id)) return;
   await service.record(`worker/${worker.id}`, () => ({ type: "worker-joined", ...worker }));
+}
+
+/** Where the stream has lost its end too, it would sign on over what only it had acknowledged. */
+function lostCopy(folder: string, id: string): FleetError {
+  return new FleetError(
+    "storage-failed",
+    `worker ${id} has lost its copy of the log, and may have been the only one with its newest records: where the ` +
+      `log is fenced, or its stream gone, mend that first (daymark recover); then move ${folder} away, and make the ` +
+      "worker anew from a backup of another (daymark backup restore)",
+  );
 }
 
 /** What is decided on a copy alone, the log that the workers share does not have. */

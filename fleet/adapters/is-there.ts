@@ -20,7 +20,7 @@ export async function undefinedIfGone<T>(path: string, work: Promise<T>): Promis
     const isDenied = code === "EACCES" || code === "EPERM";
     throw new FleetError(
       isDenied ? "denied" : "storage-failed",
-      `${path} cannot be read: ${code}; ${isDenied ? "run this as the user that owns it" : "check the disk"}`,
+      `${path} cannot be read: ${code}; ${isDenied ? "this user may not: mend its owner or mode" : "check the disk"}`,
       { cause },
     );
   }

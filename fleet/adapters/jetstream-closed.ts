@@ -78,11 +78,11 @@ export class ClosedStream implements ClosedLog {
 
   /**
    * Makes the stream if it is gone; no worker takes it until `finish`.
-   * @param until - where it ends once it is mended.
+   * @param until - where it ends once it is mended. @param aside - worker in whose folder is what it held before.
    * @throws FleetError "conflict" when it is not what was looked at; otherwise as `assertSettings`.
    */
-  async make(until: Position): Promise<void> {
-    await this.#turn.begin(until, (await this.#ended()).position);
+  async make(until: Position, aside?: string): Promise<void> {
+    await this.#turn.begin(until, (await this.#ended()).position, aside);
   }
 
   /** It is whole: workers take it again. @throws FleetError "conflict" when it is another, or goes on. */

@@ -28,6 +28,8 @@ export interface JetStreamLogOptions extends StreamWanted {
   /** Of the copy: 16 hex digits. */
   readonly worker: string;
   readonly clock: Clock;
+  /** False: whoever has an empty copy did not always, so a stream that is not there was lost. Default: true. */
+  readonly mayMake?: boolean;
 }
 
 /** How long the copy may take until it has all that the stream had when it was asked. */
@@ -53,14 +55,15 @@ export class JetStreamEventLog implements EventLog {
    * Compares the stream with the copy, and brings the copy up to the stream's end. A log that is fenced opens all
    * the same: what the copy has can be read, and followers are told.
    * @throws FleetError "bad-request" for a stream that will not do, "unreachable" when JetStream does not answer,
-   *   "storage-failed" of the copy, "conflict" for a worker that was left out when the stream was mended, and while
+   *   "storage-failed" of the copy, and where there is neither stream nor copy and none may be made, "conflict" for a worker that was left out when the stream was mended, and while
    *   it is mended. The copy is not closed then.
    */
   static async open(options: JetStreamLogOptions): Promise<JetStreamEventLog> {
-    const { nats, clock, copy } = options;
+    const { nats, clock, copy, mayMake = true } = options;
     const history = new History();
     for await (const record of copy.read(0)) history.grow(record);
-    await openStream(nats, clock, options, history.end.position === 0 ? "newcomer" : "worker");
+    const newcomer = mayMake ? "newcomer" : "bereft";
+    await openStream(nats, clock, options, history.end.position === 0 ? newcomer : "worker");
     const log = new JetStreamEventLog(options, history);
     await log.#begun();
     return log;

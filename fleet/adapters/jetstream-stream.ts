@@ -24,8 +24,8 @@ export interface StreamWanted {
   readonly acceptLogLoss: boolean;
 }
 
-/** Who opens a stream: whoever has no record yet makes it where there is none; for others it has been lost then. */
-export type Opener = "newcomer" | "worker";
+/** Who opens a stream: a newcomer, who has no record yet, makes it where there is none; for others it has been lost then. */
+export type Opener = "newcomer" | "bereft" | "worker";
 
 /** Streams that are looked at when the one that was named is not there. */
 const MAX_OTHERS = 32;
@@ -62,7 +62,7 @@ export async function otherStreams(nats: NatsConnection, stream: string): Promis
   try {
     const manager = await nats.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
     const page = await manager.streams.list().next();
-    const logs = page.filter(({ config: { name, subjects } }) => subjects.join() === `${name}.>`);
+    const logs = page.filter(({ config }) => heardBy(config).join() === `${config.name}.>`);
     const names = logs.map(({ config }) => config.name).filter((name) => name !== stream);
     return names.slice(0, MAX_OTHERS);
   } catch (error) {
@@ -72,9 +72,9 @@ export async function otherStreams(nats: NatsConnection, stream: string): Promis
 }
 
 /**
- * Judges the stream; makes it where there is none, but not for a worker that has known one.
+ * Judges the stream; makes it where there is none, but for a newcomer alone: a worker's copy shows what was lost.
  * @throws FleetError as `assertSettings`; "conflict" for one that is being filled; "unreachable" when JetStream does
- *   not answer.
+ *   not answer; "storage-failed" where there is none for who has neither copy nor the right to make one.
  */
 export async function openStream(
   nats: NatsConnection,
@@ -93,6 +93,7 @@ export async function openStream(
     );
   }
   if (found || opener === "worker") return;
+  if (opener === "bereft") throw lostWithCopy(stream);
   const settings = streamSettings(stream, replicas);
   assertSettings(nats, settings, wanted);
   await untilAnswered(clock, async () => {
@@ -112,16 +113,29 @@ export function assertSettings(
   { stream, acceptLogLoss }: StreamWanted,
 ): void {
   assertName(stream);
-  const [own] = config.subjects;
-  if (config.subjects.length !== 1 || own !== `${stream}.>`) {
-    const heard = config.subjects.join(", ");
-    throw new FleetError("bad-request", `the stream ${stream} is no log: it takes ${heard}; name another`);
+  const heard = heardBy(config);
+  if (heard.length !== 1 || heard[0] !== `${stream}.>`) {
+    const takes = heard.length > 0 ? heard.join(", ") : "what another stream has";
+    throw new FleetError("bad-request", `the stream ${stream} is no log: it takes ${takes}; name another`);
   }
   const weaknesses = streamWeaknesses(config, nats.info?.version ?? "");
   if (weaknesses.length === 0 || acceptLogLoss) return;
   throw new FleetError(
     "bad-request",
     `the stream ${stream} can lose what it acknowledged: ${weaknesses.join("; ")}. Mend it, or give --accept-log-loss`,
+  );
+}
+
+/** A mirror has no subjects, not even an empty list of them. */
+function heardBy({ subjects }: { readonly subjects?: readonly string[] }): readonly string[] {
+  return subjects ?? [];
+}
+
+function lostWithCopy(stream: string): FleetError {
+  return new FleetError(
+    "storage-failed",
+    `there is no stream ${stream}, and here are the keys of a fleet without its log: name the stream (--stream), bring ` +
+      "a copy of the log (daymark recover --from), or restore a backup (daymark backup restore)",
   );
 }
 

@@ -68,11 +68,13 @@ export class StreamTurn {
   /**
    * Marks the stream, or makes it if it was gone; no worker takes it until `finish`.
    * @param until - where it ends once it is mended. @param end - where it ends now.
+   * @param aside - worker in whose folder is what it held before.
    * @throws FleetError "conflict" when it is not what was judged; otherwise as `assertSettings`.
    */
-  async begin(until: Position, end: Position): Promise<void> {
+  async begin(until: Position, end: Position, aside?: string): Promise<void> {
     const { nats, clock, stream } = this.#options;
     await this.mark();
+    if (aside !== undefined) this.#asides.add(aside);
     const seen = await this.#judged();
     if (seen) {
       assertSettings(nats, seen.config, this.#options);
@@ -93,7 +95,7 @@ export class StreamTurn {
   async claim(end: Position): Promise<void> {
     const { nats, clock, stream } = this.#options;
     await this.mark();
-    this.#settings(); // or the stream could not be made anew
+    await this.#tryMaking();
     await untilAnswered(clock, () => this.#look(end));
     const set = headers();
     set.set("Nats-Msg-Id", `recover-${this.run}`);
@@ -140,6 +142,21 @@ export class StreamTurn {
   async explain(error: unknown): Promise<unknown> {
     const { nats, stream } = this.#options;
     return (await findStream(nats, stream)) ? error : mendedMeanwhile(stream, error);
+  }
+
+  /** Under another name: once the stream is deleted it is too late to hear that JetStream takes no such stream. */
+  async #tryMaking(): Promise<void> {
+    const { nats, clock } = this.#options;
+    const name = `recover-${this.run}`;
+    const config = { ...this.#settings(), name, subjects: [`${name}.>`] };
+    const ask = { checkAPI: false, timeout: REQUEST_MS } as const;
+    await untilAnswered(clock, async () => (await nats.jetstreamManager(ask)).streams.add(config));
+    await untilAnswered(clock, async () => {
+      const manager = await nats.jetstreamManager(ask);
+      await manager.streams.delete(name).catch((error: unknown) => {
+        if (!isStreamMissing(error)) throw error; // the answer to an earlier attempt was lost
+      });
+    });
   }
 
   #judged(): Promise<Seen> {

@@ -12,6 +12,7 @@ import { loadFleetKeys, stagedKeys } from "../adapters/key-folder.js";
 import { readToken } from "../adapters/token-folder.js";
 import { secretNames } from "../adapters/secret-folder.js";
 import { readTokenSecret } from "../adapters/token-secret.js";
+import { readWorker } from "../adapters/worker-file.js";
 import { FleetError } from "../errors.js";
 import { fenceWords } from "../fence.js";
 import { keysInUse } from "../fleet-keys.js";
@@ -121,11 +122,12 @@ async function checkLog(folder: string, now: number): Promise<readonly Finding[]
 
 /** No log, or one without a record: before the first start, or lost. */
 function judgeEmpty(folder: string): Promise<Finding> {
-  return attempt("log", RESTORE, async () =>
-    (await hasLostLog(folder))
-      ? fail("log", `${folder} has the keys of a fleet, and no log: the server does not start`, RESTORE)
-      : warn("log", "there is none yet", "daymark server run begins it"),
-  );
+  return attempt("log", RESTORE, async () => {
+    if (!(await hasLostLog(folder))) return warn("log", "there is none yet", "daymark server run begins it");
+    const worker = await readWorker(folder);
+    const who = worker?.hasJoined ? "the server does not start" : "only a new worker starts so, with --nats";
+    return fail("log", `${folder} has the keys of a fleet, and no log: ${who}`, RESTORE);
+  });
 }
 
 /** A log that was not read to its end. */

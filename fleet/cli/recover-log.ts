@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { nodeDisk } from "../../protocol/adapters/atomic-file.js";
 import { isThere } from "../adapters/is-there.js";
 import { MemoryEventLog } from "../adapters/memory-event-log.js";
-import type { ClosedLog } from "../recovery/closed-log.js";
+import { type ClosedLog, recordAt } from "../recovery/closed-log.js";
 import { CliError, EXIT } from "./exit.js";
 
 const DATABASE = "data.mdb";
@@ -27,6 +27,11 @@ export async function lookAtLog<T>(folder: string, look: (log: ClosedLog) => Pro
   return isLost ? look(new MemoryEventLog()) : mendLog(folder, look);
 }
 
+/** False too for the empty log that a server leaves which was refused. */
+export function hasRecords(folder: string): Promise<boolean> {
+  return lookAtLog(folder, async (log) => (await recordAt(log, 1)) !== undefined);
+}
+
 /** @param mend - called with the log that is there; where there is none, with a new one. */
 export async function mendLog<T>(folder: string, mend: (log: ClosedLog) => Promise<T>): Promise<T> {
   const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");
@@ -41,11 +46,11 @@ export async function mendLog<T>(folder: string, mend: (log: ClosedLog) => Promi
 /**
  * One rename puts the new log in the place of the old one, whole; before it nothing has changed.
  * @param make - called with an empty log.
- * @param aside - the folder that keeps the old log from then on.
+ * @param aside - the folder that keeps the old log from then on; undefined: that has no record.
  */
 export async function replaceLog(
   folder: string,
-  aside: string,
+  aside: string | undefined,
   make: (log: ClosedLog) => Promise<void>,
 ): Promise<void> {
   const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");
@@ -57,13 +62,18 @@ export async function replaceLog(
   } finally {
     await log.close();
   }
-  await mkdir(aside, { recursive: true, mode: 0o700 });
-  await rm(join(aside, DATABASE), { force: true });
-  await link(join(place, DATABASE), join(aside, DATABASE));
-  await nodeDisk.syncFolder(aside);
+  if (aside !== undefined) await keepAside(join(place, DATABASE), aside);
+  await mkdir(place, { recursive: true, mode: 0o700 });
   await nodeDisk.syncFolder(folder);
   await rename(join(fresh, DATABASE), join(place, DATABASE));
   await rm(join(place, READERS), { force: true });
   await nodeDisk.syncFolder(place);
   await rm(fresh, { recursive: true, force: true });
+}
+
+async function keepAside(database: string, aside: string): Promise<void> {
+  await mkdir(aside, { recursive: true, mode: 0o700 });
+  await rm(join(aside, DATABASE), { force: true });
+  await link(database, join(aside, DATABASE));
+  await nodeDisk.syncFolder(aside);
 }

@@ -9,12 +9,12 @@ import type { Entropy } from "../../protocol/crypto.js";
 import { ClosedStream, type LogBeside } from "../adapters/jetstream-closed.js";
 import { savedRecords } from "../adapters/jetstream-saved.js";
 import type { StreamWanted } from "../adapters/jetstream-stream.js";
-import { readWorkerId, workerId } from "../adapters/worker-file.js";
+import { readWorkerId, workerOf } from "../adapters/worker-file.js";
 import type { Position } from "../ports.js";
 import type { ClosedLog } from "../recovery/closed-log.js";
 import type { Left } from "../recovery/find-out.js";
 import { notLetIn } from "./nats-options.js";
-import { lookAtLog, mendLog, replaceLog } from "./recover-log.js";
+import { hasRecords, lookAtLog, mendLog, replaceLog } from "./recover-log.js";
 
 /** A stream that is not there. */
 export interface Gone {
@@ -50,7 +50,11 @@ export function inFolder(folder: string): Place {
   return {
     gone: () => Promise.resolve(undefined),
     look: (use) => lookAtLog(folder, use),
-    mend: (use, { aside }) => (aside === undefined ? mendLog(folder, use) : replaceLog(folder, aside, use)),
+    async mend(use, { aside }) {
+      // Half of a lost log would be taken for the whole: nothing is marked here, and no copy contradicts it.
+      const isBeside = aside !== undefined || !(await hasRecords(folder));
+      await (isBeside ? replaceLog(folder, aside, use) : mendLog(folder, use));
+    },
     asideFor: (from, to) => Promise.resolve(join(folder, `log.before-${from}-${to}`)),
     left: () => Promise.resolve({ asides: [], mark: undefined }), // one rename does all
     settle: () => Promise.resolve(),
@@ -72,6 +76,7 @@ export async function onStream(
   const wanted = { stream: name, replicas, acceptLogLoss };
   const stream = new ClosedStream({ nats: connection, clock: systemClock, ...wanted });
   const unsettled = async () => (await readdir(folder)).filter((file) => file.endsWith(UNSETTLED));
+  const own = async () => (await workerOf(folder, entropy)).id;
   const settle = async () => {
     for (const file of await unsettled())
       await rename(join(folder, file), join(folder, file.slice(0, -UNSETTLED.length)));
@@ -85,9 +90,9 @@ export async function onStream(
     },
     look: (use) => use(stream),
     async mend(use, { aside, until }) {
-      if (aside !== undefined)
-        await stream.replace(`${aside}${UNSETTLED}`, await workerId(folder, entropy), until);
-      await stream.make(until);
+      if (aside !== undefined) await stream.replace(`${aside}${UNSETTLED}`, await own(), until);
+      const hasAside = (await unsettled()).length > 0; // also of a run that was stopped before it made the stream
+      await stream.make(until, hasAside ? await own() : undefined);
       await use(stream);
       await settle();
     },
@@ -100,8 +105,8 @@ export async function onStream(
     },
     async left() {
       const asides = (await unsettled()).map((file) => savedRecords(name, join(folder, file)));
-      const own = await readWorkerId(folder);
-      return { asides, mark: await stream.mark(), ...(own !== undefined && { own }) };
+      const id = await readWorkerId(folder);
+      return { asides, mark: await stream.mark(), ...(id !== undefined && { own: id }) };
     },
     settle,
     close: () => connection.close(),

@@ -11,6 +11,7 @@ import { readWorkerId } from "../adapters/worker-file.js";
 import { exportCopy } from "../audit/export-copy.js";
 import type { NoteKey } from "../audit/note.js";
 import { FleetError } from "../errors.js";
+import { recordAt } from "../recovery/closed-log.js";
 import type { NamedHistory } from "../recovery/histories.js";
 import { CliError, EXIT } from "./exit.js";
 import { noCopy } from "./recover-words.js";
@@ -25,7 +26,7 @@ const DATABASE = "data.mdb";
  * @param path - of a data folder, the fleet's folder in it, its log; or of an audit export.
  * @param own - folder of the fleet that whoever asks has locked, with its audit key.
  * @param earlier - audit keys that the fleet had before.
- * @throws CliError "not found"; "not verified" for a file that is no whole export of this fleet; FleetError "conflict"
+ * @throws CliError "not found"; "conflict" for a log without a record; "not verified" for a file that is no whole export of this fleet; FleetError "conflict"
  *   while a server has the folder open, "storage-failed" where an export has no key to be verified with.
  */
 export async function openSource(path: string, own: string, earlier: readonly NoteKey[]): Promise<Source> {
@@ -38,6 +39,10 @@ export async function openSource(path: string, own: string, earlier: readonly No
       const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");
       const worker = await readWorkerId(dirname(folder));
       const history = LmdbEventLog.open(folder);
+      if (!(await recordAt(history, 1))) {
+        await history.close();
+        throw new CliError(EXIT.conflict, `${path} is no copy: the log in it has no record; leave it away`);
+      }
       const close = async () => {
         await history.close();
         await lock?.release();

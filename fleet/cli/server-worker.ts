@@ -36,8 +36,17 @@ export async function openWorker(
   return {
     shared: {
       worker: hostname(),
-      open: (copy, worker) =>
-        JetStreamEventLog.open({ nats: connection, stream, copy, worker, clock, acceptLogLoss, replicas }),
+      open: (copy, worker, mayMake) =>
+        JetStreamEventLog.open({
+          nats: connection,
+          stream,
+          copy,
+          worker,
+          clock,
+          mayMake,
+          acceptLogLoss,
+          replicas,
+        }),
     },
     async serve(fleet, health) {
       const report = (problem: string) => log.say("bus-problem", `bus: ${problem}`);

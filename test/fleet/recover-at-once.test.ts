@@ -97,10 +97,10 @@ const recorded = async (event: FleetEvent["type"]) =>
 
 const LOOK = "STREAM.INFO";
 const [CLAIM, MARK, DELETE, MAKE, RECORD] = [
-  ".recover",
+  `${STREAM}.recover`,
   "STREAM.UPDATE",
-  "STREAM.DELETE",
-  "STREAM.CREATE",
+  `STREAM.DELETE.${STREAM}`, // not of the one that is made to see whether it can be
+  `STREAM.CREATE.${STREAM}`,
   ".fleet",
 ];
 /** As many as the copies have: the one that ends the fence comes after them. */

@@ -17,9 +17,12 @@ import { aboutEvent } from "../../fleet/cli/audit-words.js";
 import { caCommands } from "../../fleet/cli/commands/ca.js";
 import { recover } from "../../fleet/cli/commands/recover.js";
 import { EXIT } from "../../fleet/cli/exit.js";
+import { inFolder } from "../../fleet/cli/recover-place.js";
 import { type Fleet, openFleet } from "../../fleet/main.js";
 import type { FleetEvent } from "../../fleet/events.js";
 import type { LogRecord } from "../../fleet/ports.js";
+import type { ClosedLog } from "../../fleet/recovery/closed-log.js";
+import { refill } from "../../fleet/recovery/refill.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import { must, recordsOf, signedOf } from "./fixtures.js";
@@ -138,6 +141,24 @@ describe("from a copy", () => {
     const done = await mend("--from", at("copy"), "--yes", "-j");
     expect(JSON.parse(done.stdout)).toMatchObject({ refill: "append", missing: whole.length - 4, aside: 0 });
     expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
+  });
+
+  test("P3: half of a lost log is never in its place", async () => {
+    await rm(at("data", "fleet", "log"), { recursive: true });
+    const copy = LmdbEventLog.open(at("copy"));
+    const half = async (log: ClosedLog) => {
+      let left = 5;
+      const append: ClosedLog["append"] = (...record) =>
+        left-- > 0 ? log.append(...record) : Promise.reject(new Error("stopped"));
+      await refill({ read: (from) => log.read(from), append }, copy);
+    };
+    const how = { aside: undefined, until: whole.length + 1 };
+    await expect(inFolder(at("data", "fleet")).mend(half, how)).rejects.toThrow("stopped");
+    await copy.close();
+    await expect(serve()).rejects.toMatchObject({ code: "storage-failed" });
+    expect((await mend("--from", at("copy"), "--yes")).exitCode).toBe(EXIT.ok);
+    expect(hashes((await records()).slice(0, -1))).toEqual(hashes(whole));
+    expect((await serve()).service.stopped).toBeUndefined();
   });
 
   test("P4: in a folder that a server has open, is not opened", async () => {

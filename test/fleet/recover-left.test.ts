@@ -64,6 +64,27 @@ test("P3: what the old stream said stands in one folder, and from another nobody
   expect((await work("b")).service.view.era).toBe(1);
 });
 
+test("P3: nor after a run that was stopped before it made the stream, and one after it", async () => {
+  await cutTo(6);
+  const { ends } = await stateOf(stream(), nodeCrypto);
+  const said = { type: "checkpoint-signed", size: 1, root: "AA", note: "", at: 1, actor: "fleet" } as const;
+  await stream().append("fleet", [said], ends.get("fleet") ?? 0);
+  const id = await idOf("a");
+  const until = (await copyOf("b")).length + 1;
+  await stream().replace(at("a", "fleet", "stream.before-6-7.jsonl.unsettled"), id, until);
+  await stopAfter(8);
+  const elsewhere = await mendAt("b", "--from", at("a"), "--yes");
+  expect([elsewhere.exitCode, elsewhere.stderr]).toEqual([
+    EXIT.conflict,
+    expect.stringContaining(`begun in the folder of worker ${id}`),
+  ]);
+  const here = await mend("--from", at("b"), "--yes");
+  expect([here.exitCode, here.stderr]).toEqual([
+    EXIT.conflict,
+    expect.stringContaining("(checkpoint-signed)"),
+  ]);
+});
+
 test("P9: where that folder is lost for good, new terms are begun from another, and its worker is left out", async () => {
   await stoppedAtA();
   const id = await idOf("a");

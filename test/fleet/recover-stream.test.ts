@@ -28,6 +28,7 @@ import {
   mend,
   mendAt,
   nats,
+  server,
   STREAM,
   stop,
   stopAfter,
@@ -68,6 +69,20 @@ test("P3: a stream that was put back fences its workers, and is kept in a file b
   const again = await work("a");
   expect(again.service.stopped).toBeUndefined();
   await hold(again, 1);
+});
+
+test("P4: a stream that JetStream would not make anew is not deleted", async () => {
+  await cutTo(6);
+  await work("a"); // which fences: the stream is replaced then
+  await stop();
+  const before = await hashesOf(stream());
+  const args = ["--nats", server.url, "--accept-log-loss", "--reason", "x", "--from", at("b"), "--yes"];
+  const refused = await inProcess({ recover }, at("a"), ["recover", ...args]); // three replicas, and one server
+  expect([refused.exitCode, refused.stderr]).toEqual([EXIT.usage, expect.stringContaining("--replicas 1")]);
+  expect(await hashesOf(stream())).toEqual(before);
+  expect((await mend("--from", at("b"), "--yes")).exitCode).toBe(EXIT.ok);
+  const manager = await nats.jetstreamManager();
+  expect(await manager.streams.names().next()).toEqual([STREAM]);
 });
 
 test("a worker whose copy is not there is named, and only its owner can say that it is lost", async () => {
@@ -293,6 +308,8 @@ describe("the name of the stream", () => {
   });
 
   test("is told where there is none, with the logs of others", async () => {
+    const manager = await nats.jetstreamManager();
+    await manager.streams.add({ name: "a-mirror", mirror: { name: STREAM } }); // takes no subjects
     const other = new ClosedStream({ nats, clock: systemClock, ...wanted, stream: "other-log" });
     await other.make(1);
     const created = { type: "fleet-created", name: "other", at: 1, actor: "fleet" } as const;
@@ -300,7 +317,7 @@ describe("the name of the stream", () => {
     await loseStream();
     const planned = await mend("--from", at("b"));
     expect(planned.stdout).toMatch(/there is no stream daymark-log.*--stream names another.*other-log/);
-    expect(await names()).toEqual(["other-log"]);
+    expect(await names()).toEqual(["a-mirror", "other-log"]);
   });
 });
 

@@ -33,8 +33,8 @@ export const at = (...path: string[]) => join(folder.path, ...path);
 
 /** A worker of the fleet, on its own folder. */
 export async function work(name: string): Promise<Fleet> {
-  const log = (copy: EventLog, worker: string) =>
-    JetStreamEventLog.open({ nats, copy, worker, clock: systemClock, ...wanted });
+  const log = (copy: EventLog, worker: string, mayMake: boolean) =>
+    JetStreamEventLog.open({ nats, copy, worker, mayMake, clock: systemClock, ...wanted });
   const parts = { clock: systemClock, crypto: nodeCrypto, entropy, shared: { worker: name, open: log } };
   const fleet = await openFleet({ folder: at(name, "fleet"), name: "harbour", ...parts });
   open.push(fleet);

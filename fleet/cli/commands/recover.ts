@@ -4,7 +4,6 @@ import { buildCommand } from "@stricli/core";
 import { nodeCrypto as crypto } from "../../../protocol/adapters/node-crypto.js";
 import type { Trust } from "../../../protocol/authority.js";
 import { lockFolder } from "../../adapters/folder-lock.js";
-import { isThere } from "../../adapters/is-there.js";
 import { readWorkerId } from "../../adapters/worker-file.js";
 import { loadFleetKeys, stagedKeys } from "../../adapters/key-folder.js";
 import { type NoteKey, parseNoteKey } from "../../audit/note.js";
@@ -24,7 +23,7 @@ import { CliError, EXIT } from "../exit.js";
 import { readBytes } from "../files.js";
 import { printJson, printLine, printRecord } from "../output.js";
 import { natsOptions } from "../nats-options.js";
-import { assertFleet } from "../recover-log.js";
+import { assertFleet, hasRecords } from "../recover-log.js";
 import { inFolder, onStream, type Place } from "../recover-place.js";
 import { assertAllCopies, assertNoneLeftOut, openSource, type Source } from "../recover-sources.js";
 import { assertGone, ceremonyCommands, planLines } from "../recover-words.js";
@@ -139,7 +138,7 @@ export const recover = buildCommand<Flags, [], CliContext>({
       const { nats: servers, natsCa, natsCert, natsKey, natsCreds } = flags;
       const nats = natsOptions({ nats: servers, natsCa, natsCert, natsKey, natsCreds }, "daymark recover");
       place = nats ? await onStream(nats, flags, folder) : inFolder(folder);
-      const isCopy = nats !== undefined && (await isThere(join(folder, "log", "data.mdb")));
+      const isCopy = nats !== undefined && (await hasRecords(folder));
       const own = isCopy ? [folder] : []; // then the log of the folder is a copy
       const lostHere = nats && !isCopy ? await readWorkerId(folder) : undefined;
       for (const path of [...own, ...(flags.from ?? [])])

@@ -207,7 +207,7 @@ export const fenceGuards: readonly Guard[] = [
     name: "recover: what the log has of its own is kept",
     principle: "P4",
     file: "fleet/cli/recover-log.ts",
-    find: "  await link(join(place, DATABASE), join(aside, DATABASE));\n",
+    find: "  await link(database, join(aside, DATABASE));\n",
     replace: "  void link;\n",
     test: { file: CLI, name: "what the log has of its own is kept beside it" },
   },

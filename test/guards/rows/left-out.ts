@@ -2,6 +2,7 @@
 import type { Guard } from "../guard.js";
 
 const CLI = "test/fleet/recover-cli.test.ts";
+const LOST = "test/fleet/lost-copy.test.ts";
 const RECOVER = "test/fleet/recover.test.ts";
 const STREAM = "test/fleet/recover-stream.test.ts";
 
@@ -66,8 +67,8 @@ export const leftOutGuards: readonly Guard[] = [
     name: "recover: a stream that is made anew is marked before it has a record",
     principle: "P3",
     file: "fleet/adapters/jetstream-turn.ts",
-    find: "streams.add(config));",
-    replace: 'streams.add({ ...config, description: "" }));',
+    find: "manager.streams.add(config));",
+    replace: 'manager.streams.add({ ...config, description: "" }));',
     test: { file: STREAM, name: "no worker takes the half of a stream for the whole" },
   },
   {
@@ -148,5 +149,53 @@ export const leftOutGuards: readonly Guard[] = [
     find: "return isLost ? look(new MemoryEventLog()) : mendLog(folder, look);",
     replace: "return isLost && !folder ? look(new MemoryEventLog()) : mendLog(folder, look);",
     test: { file: CLI, name: "a plan makes nothing in any" },
+  },
+  {
+    name: "recover: a log without a record is no worker's copy",
+    principle: "P3",
+    file: "fleet/cli/recover-log.ts",
+    find: "(await recordAt(log, 1)) !== undefined",
+    replace: "(await recordAt(log, 1)) !== null",
+    test: { file: LOST, name: "its empty log is no copy" },
+  },
+  {
+    name: "recover: no log without a record is brought as a copy",
+    principle: "P3",
+    file: "fleet/cli/recover-sources.ts",
+    find: "if (!(await recordAt(history, 1)))",
+    replace: 'if ((await recordAt(history, 1))?.hash === "")',
+    test: { file: LOST, name: "its empty log is no copy" },
+  },
+  {
+    name: "a worker whose copy is lost does not start",
+    principle: "P3",
+    file: "fleet/main.ts",
+    find: "if (isEmpty && worker.hasJoined) throw",
+    replace: 'if (isEmpty && worker.id === "") throw',
+    test: { file: LOST, name: "it does not start on a stream that lost the same records" },
+  },
+  {
+    name: "a worker is known to have joined before others are told of it",
+    principle: "P3",
+    file: "fleet/main.ts",
+    find: "      await keepJoined(folder, worker);\n",
+    replace: "      void keepJoined;\n",
+    test: { file: LOST, name: "it does not start on a stream that lost the same records" },
+  },
+  {
+    name: "jetstream: who has keys without a log makes no stream",
+    principle: "P3",
+    file: "fleet/adapters/jetstream-stream.ts",
+    find: '  if (opener === "bereft") throw lostWithCopy(stream);\n',
+    replace: "  void lostWithCopy;\n",
+    test: { file: LOST, name: "makes no stream where the fleet's was lost" },
+  },
+  {
+    name: "recover: half of a lost log is not put in its place",
+    principle: "P3",
+    file: "fleet/cli/recover-place.ts",
+    find: "aside !== undefined || !(await hasRecords(folder));",
+    replace: 'aside !== undefined || folder === "" || !hasRecords;',
+    test: { file: CLI, name: "half of a lost log is never in its place" },
   },
 ];

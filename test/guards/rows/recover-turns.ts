@@ -148,4 +148,20 @@ export const recoverTurnGuards: readonly Guard[] = [
     replace: "if (!copy && newTerms) return nothing;",
     test: { file: STREAM, name: "new terms do not go behind what no worker takes" },
   },
+  {
+    name: "recover: JetStream is asked whether it makes such a stream before one is deleted",
+    principle: "P4",
+    file: TURN,
+    find: "    await this.#tryMaking();\n",
+    replace: "    void this.#tryMaking;\n",
+    test: { file: STREAM, name: "a stream that JetStream would not make anew is not deleted" },
+  },
+  {
+    name: "recover: what was put aside is in the mark of a stream that a later run makes",
+    principle: "P3",
+    file: TURN,
+    find: "    if (aside !== undefined) this.#asides.add(aside);\n",
+    replace: "    void aside;\n",
+    test: { file: LEFT, name: "nor after a run that was stopped before it made the stream" },
+  },
 ];
