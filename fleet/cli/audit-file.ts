@@ -1,12 +1,13 @@
 /** Exports as files: read and verified line by line, written whole or not at all. */
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { FILE_MODE, type NewFile, nodeDisk } from "../../protocol/adapters/atomic-file.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { linesOf } from "../audit/export-lines.js";
 import { ExportVerifier, type Verdict, type VerifyOptions } from "../audit/verify.js";
 import { CliError, EXIT } from "./exit.js";
+import { assertReplaceable } from "./files.js";
 import { printLine } from "./output.js";
 
 /** Records between two lines about how far it is. */
@@ -70,13 +71,15 @@ export async function* alsoTo(
 /**
  * Writes beside `path`, and renames once `work` is done with what was written: a file of that name is whole.
  * @param work - given the chunks, each after it was written; when it throws, nothing is left.
+ * @throws CliError "usage" for a path that is no file's.
  */
 export async function writtenTo<T>(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
   work: (written: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
-  const unfinished = `${path}.new`;
+  await assertReplaceable(path);
+  const unfinished = join(dirname(path), `.${basename(path)}.${process.pid}.new`);
   try {
     await nodeDisk.remove(unfinished); // left by a power cut
     const file = await nodeDisk.create(unfinished, FILE_MODE);
@@ -92,6 +95,7 @@ export async function writtenTo<T>(
     return result;
   } catch (error) {
     await nodeDisk.remove(unfinished).catch(() => undefined);
+    if ((error as NodeJS.ErrnoException).path === unfinished) Object.assign(error as object, { path });
     throw error;
   }
 }

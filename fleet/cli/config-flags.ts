@@ -1,14 +1,7 @@
 /** The flags of `server run` and `gateway run`, made from the table of settings, and what they run with. */
 import { readConfig } from "../adapters/config-file.js";
-import { choose, type Given, settingsFrom, type Sources } from "../operations/configuration.js";
-import {
-  keyOf,
-  namesOf,
-  type Program,
-  type SettingName,
-  settingOf,
-  type Settings,
-} from "../operations/settings.js";
+import { choose, type Given, type Sources } from "../operations/configuration.js";
+import { keyOf, namesOf, type Program, type SettingName, settingOf } from "../operations/settings.js";
 import { fileFlag } from "./flags.js";
 
 /** Each flag's text as it was typed; absent where it was not. */
@@ -58,15 +51,6 @@ export async function sourcesOf(
 ): Promise<Sources> {
   const file = await readConfig(config ?? (env["DAYMARK_CONFIG"] || undefined));
   return { flags, env, file };
-}
-
-/** @throws FleetError "not-found", "bad-request" */
-export async function configured<P extends Program>(
-  program: P,
-  flags: ConfiguredFlags,
-  process: NodeJS.Process,
-): Promise<Settings<P>> {
-  return settingsFrom(program, await sourcesOf(flags, process));
 }
 
 /** Flags that start this program on the same data, for a hint; only what differs from what would be taken anyway. */

@@ -184,6 +184,6 @@ async function attempt(check: string, todo: string, look: () => Promise<Finding>
     return await look();
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    return fail(check, error.message, todo);
+    return fail(check, error.message, error.code === "denied" ? "do that; daymark doctor" : todo);
   }
 }

@@ -1,15 +1,11 @@
 /** `daymark doctor`, the machine: its limits, its ports, and the NATS servers with the stream. */
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { connectNats } from "../../protocol/adapters/nats-connection.js";
 import { findStream, streamWeaknesses } from "../adapters/jetstream-stream.js";
 import { fail, type Finding, judgeOpenFiles, judgeStream, ok, warn } from "../operations/findings.js";
 import { keyOf, type Settings } from "../operations/settings.js";
-import { listening } from "./listening.js";
+import { type PortName, portHost, whyNotFree } from "./listening.js";
 import { NATS_ADVICE, natsOptions, natsRefusal } from "./nats-options.js";
-
-type PortName = "mqttPort" | "apiPort" | "healthPort" | "metricsPort";
 
 export async function checkFiles(): Promise<Finding> {
   const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
@@ -18,17 +14,29 @@ export async function checkFiles(): Promise<Finding> {
   return judgeOpenFiles(soft === "unlimited" ? Infinity : Number(soft));
 }
 
-/** @param holder - process of the server that has the folder; it may have the ports as well. */
+/** Who is known to have ports here: the server that runs on the folder. */
+export interface Holder {
+  readonly pid: number;
+  /** Its own, as far as it says which. */
+  readonly ports: readonly number[];
+}
+
+/**
+ * @param settings - of a worker, which opens no port for devices; of a server; of a gateway, which has no API.
+ * @param holder - undefined: no server runs on the folder.
+ */
 export async function checkPorts(
-  settings: Partial<Pick<Settings<"server">, PortName>> & Pick<Settings<"server">, "host">,
-  holder: number | undefined,
+  settings: Settings<"gateway"> | Settings<"server">,
+  holder: Holder | undefined,
 ): Promise<readonly Finding[]> {
+  const isServer = "apiPort" in settings;
+  const ofGateways = isServer && settings.nats ? [] : (["mqttPort", "metricsPort"] as const);
   const findings: Finding[] = [];
-  for (const name of ["mqttPort", "apiPort", "healthPort", "metricsPort"] as const) {
-    const port = settings[name];
+  for (const name of [...ofGateways, ...(isServer ? (["apiPort"] as const) : []), "healthPort"] as const) {
+    const port = (settings as { readonly [Name in PortName]?: number | undefined })[name];
     if (port === undefined || port === 0) continue;
-    const code = await listen(port, name === "mqttPort" ? listening(settings.host).host : "127.0.0.1");
-    findings.push(judgePort(`${keyOf(name)} ${port}`, code, holder));
+    const code = (await whyNotFree(port, portHost(name, settings.host)))?.code;
+    findings.push(judgePort(`${keyOf(name)} ${port}`, port, code, isServer, holder));
   }
   return findings;
 }
@@ -57,23 +65,19 @@ export async function checkNats(
   }
 }
 
-function judgePort(check: string, code: string | undefined, holder: number | undefined): Finding {
+function judgePort(
+  check: string,
+  port: number,
+  code: string | undefined,
+  isServer: boolean,
+  holder: Holder | undefined,
+): Finding {
   if (code === undefined) return ok(check, "free");
-  if (code === "EADDRINUSE" && holder !== undefined) return ok(check, `in use; server ${holder} runs`);
-  if (code === "EADDRINUSE")
-    return fail(check, "in use by another program", "stop that, or choose another port");
-  return fail(check, `cannot be opened: ${code}`, "ports below 1024 need a privilege; choose another");
-}
-
-/** Why nobody can listen there now; undefined: one can. */
-async function listen(port: number, host: string): Promise<string | undefined> {
-  const server = createServer();
-  server.listen(port, host);
-  try {
-    await once(server, "listening");
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? "failed";
-  }
-  await new Promise((resolve) => server.close(resolve));
-  return undefined;
+  if (code !== "EADDRINUSE")
+    return fail(check, `cannot be opened: ${code}`, "ports below 1024 need a privilege; choose another");
+  if (holder?.ports.includes(port)) return ok(check, `in use by server ${holder.pid}, which runs here`);
+  const todo = "stop that, or choose another port";
+  if (!isServer) return warn(check, "in use, by a gateway that runs here or by another program", todo);
+  if (holder) return warn(check, `in use, by server ${holder.pid} or by another program`, todo);
+  return fail(check, "in use by another program", todo);
 }

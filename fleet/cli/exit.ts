@@ -47,6 +47,30 @@ export function exitCodeOf(error: unknown): ExitCode {
 /** The text of what a command threw: errors with a code were written for people, others are mistakes of ours. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (isSystemError(error)) return printable(systemErrorText(error));
   const foreseen = error instanceof CliError || "code" in error;
   return foreseen ? printable(error.message) : (error.stack ?? error.message);
+}
+
+type SystemError = Error & { readonly code: string; readonly path?: string; readonly dest?: string };
+
+function isSystemError(error: Error): error is SystemError {
+  return "syscall" in error && "code" in error && typeof error.code === "string";
+}
+
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "it, or the folder that it is to be in, is not there",
+  EISDIR: "it is a folder; name a file",
+  ENOTDIR: "it is in no folder: what is named above it is a file",
+  EACCES: "this user may not; mend its owner or mode",
+  EPERM: "this user may not; mend its owner or mode",
+  EROFS: "its disk can only be read",
+  ENOSPC: "its disk is full",
+};
+
+/** The system names files by what was asked last, which may be one that we make beside the one that was named. */
+function systemErrorText({ code, path, dest, message }: SystemError): string {
+  const words = SYSTEM_WORDS[code];
+  const name = dest ?? path;
+  return words === undefined || name === undefined ? message : `${name}: ${words} (${code})`;
 }

@@ -1,6 +1,9 @@
 /** Files that are named on a command line; `-` is stdin. */
 import { createReadStream } from "node:fs";
+import { lstat } from "node:fs/promises";
+import { FILE_MODE, writeFileAtomic } from "../../protocol/adapters/atomic-file.js";
 import { MAX_BUNDLE_BYTES } from "../../protocol/bundle.js";
+import { undefinedIfGone } from "../adapters/is-there.js";
 import { CliError, EXIT } from "./exit.js";
 
 /** @throws CliError */
@@ -28,4 +31,24 @@ export async function readBytes(path: string, { stdin }: NodeJS.Process): Promis
   }
   if (size === 0) throw new CliError(EXIT.failed, `${path} is empty`);
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** For its owner alone; what was there before is replaced, if it was a file. @throws CliError "usage" */
+export async function writeOut(path: string, bytes: Uint8Array): Promise<void> {
+  await assertReplaceable(path);
+  await writeFileAtomic(path, bytes, FILE_MODE);
+}
+
+/**
+ * To be called before a file gets the name `path` by a rename: for root that would be `/dev/null` too, or a link that
+ * leads elsewhere.
+ * @throws CliError "usage" for what is there and is no file; FleetError "denied", "storage-failed".
+ */
+export async function assertReplaceable(path: string): Promise<void> {
+  const found = await undefinedIfGone(path, lstat(path));
+  if (!found || found.isFile()) return;
+  throw new CliError(
+    EXIT.usage,
+    `${path} is there, and is no file: nothing is written in its place; name another`,
+  );
 }

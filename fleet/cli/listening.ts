@@ -1,5 +1,6 @@
 /** What commands that serve have in common: where gateways listen, how one starts them, and when to stop. */
-import { isIPv6 } from "node:net";
+import { once } from "node:events";
+import { createServer, isIPv6 } from "node:net";
 import type { Logger } from "../adapters/logger.js";
 import type { LogEventName } from "../operations/log-events.js";
 import type { LogFields } from "../operations/log-fields.js";
@@ -51,8 +52,9 @@ export function gatewayReport(log: Logger): (occurrence: Occurrence) => void {
   return ({ event, words, ...fields }) => log.say(event, words, fields);
 }
 
+export type PortName = "mqttPort" | "apiPort" | "metricsPort" | "healthPort";
 /** Ports that a command listens on, by the setting that names them. */
-type Ports = { readonly [Name in "mqttPort" | "metricsPort" | "healthPort"]?: number | undefined };
+type Ports = { readonly [Name in PortName]?: number | undefined };
 
 /**
  * What was thrown by who could not listen, in the words and with the number of a command.
@@ -66,6 +68,33 @@ export function portInUse(error: unknown, ports: Ports): unknown {
   const name = names.find((each) => ports[each] === port) ?? first;
   const text = `port ${port} is in use; choose another with --${keyOf(name)}, or 0 for any that is free`;
   return new CliError(EXIT.conflict, text, { cause: error });
+}
+
+/** @param host - as it is set. @throws CliError "conflict" for a port in use. */
+export async function assertFree(host: string, ports: Ports): Promise<void> {
+  for (const [name, port] of Object.entries(ports) as [PortName, number | undefined][]) {
+    if (port === undefined || port === 0) continue;
+    const error = await whyNotFree(port, portHost(name, host));
+    if (error) throw portInUse(error, { [name]: port });
+  }
+}
+
+/** Where a port is listened on: that of devices for all, the others on this machine alone. */
+export function portHost(name: PortName, host: string): string {
+  return name === "mqttPort" ? listening(host).host : "127.0.0.1";
+}
+
+/** Why nobody can listen there now; undefined: one can. */
+export async function whyNotFree(port: number, host: string): Promise<NodeJS.ErrnoException | undefined> {
+  const server = createServer();
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  }
+  await new Promise((resolve) => server.close(resolve));
+  return undefined;
 }
 
 /** Resolves at the first signal; the second one ends the process at once, as it would by itself. */

@@ -25,10 +25,14 @@ export function natsOptions(settings: NatsSettings, name: string): NatsOptions |
 export const NATS_ADVICE =
   "check the addresses, the files of nats-ca, nats-cert and nats-key, and what the user may do";
 
+/** Code of the client library for a server that has not what was asked for. */
+const NO_TLS = "SERVER_OPT_NA";
+const NO_TLS_WORDS = "TLS is asked for (tls://, nats-ca, nats-cert or nats-key), and the server offers none";
+
 /** @param cause - of `connectNats`: its own words may be no more than "tls". */
 export function natsRefusal(cause: unknown): string {
   const { code = "failed" } = cause as NodeJS.ErrnoException;
-  return `no NATS server lets us in: ${code}`;
+  return `no NATS server lets us in: ${code === NO_TLS ? NO_TLS_WORDS : code}`;
 }
 
 /** For `connectNats(...).catch`. @throws FleetError "unreachable". */

@@ -29,6 +29,13 @@ export function planLines(
   };
 }
 
+/** The same lines, where programs read them. */
+export function jsonOf(lines: Readonly<Record<string, string>>): Readonly<Record<string, string | null>> {
+  return Object.fromEntries(
+    Object.entries(lines).map(([name, words]) => [name, words === NOTHING ? null : words]),
+  );
+}
+
 /** @throws CliError "conflict" when the log of this fleet is in a stream of another name. @param first - hash of a record. */
 export function assertGone({ stream, beside }: Gone, first: string | undefined): void {
   const own = beside.find((log) => log.first === first);

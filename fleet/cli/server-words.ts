@@ -12,10 +12,12 @@ interface Started {
   readonly api: string;
   readonly front: Front;
   readonly health: string | undefined;
+  /** Flags that lead other commands to the same folder. */
+  readonly hint: string;
 }
 
 export function tellStarted(
-  { id, folder, api, front, health }: Started,
+  { id, folder, api, front, health, hint }: Started,
   json: boolean,
   { stdout, pid }: NodeJS.Process,
   log: Logger,
@@ -29,7 +31,7 @@ export function tellStarted(
     const gateway = mqtt === undefined ? {} : { gateway: mqtt };
     printRecord(stdout, { fleet: id, folder, API: api, ...gateway, ...also, tokens: join(folder, "tokens") });
   }
-  log.say("started", "look around from another shell: daymark device list; stop with Ctrl-C", {
+  log.say("started", `look around from another shell: daymark device list${hint}; stop with Ctrl-C`, {
     api,
     ...(mqtt !== undefined && { gateway: mqtt }),
     ...(health !== undefined && { health }),

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { connect, credsAuthenticator, type NatsConnection } from "nats";
 
 export interface NatsOptions {
-  /** `host:port`, or URLs; the client tries them in turn, and learns of others of the cluster. */
+  /** `host:port`, or URLs; the client tries them in turn, and learns of others of the cluster. One `tls://`: all with TLS. */
   readonly servers: readonly string[];
   /** Shown by the server to its operator. */
   readonly name: string;
@@ -25,7 +25,9 @@ const UNANSWERED_PINGS = 2;
 /** @throws NatsError when no server lets it in; Error for a file that cannot be read. */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
   const { servers, name, caFile, certFile, keyFile, credsFile } = options;
-  const usesTls = caFile !== undefined || certFile !== undefined;
+  // What is asked for in any of these ways is demanded: the client by itself goes on in the clear where nobody offers it.
+  const isAsked = servers.some((server) => server.startsWith("tls://"));
+  const usesTls = isAsked || [caFile, certFile, keyFile].some((file) => file !== undefined);
   return connect({
     servers: [...servers],
     name,

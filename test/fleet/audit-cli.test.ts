@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadAuditKey } from "../../fleet/adapters/audit-key.js";
@@ -107,6 +107,25 @@ test("what was changed is named: exit 7, with what to do", async () => {
   expect(result.stderr).toContain("ask for another export");
   expect(JSON.parse(result.stdout).finding).toMatchObject({ kind: "changed", position: at - 1 });
   expect(await verify("b.audit")).toMatchObject({ exitCode: 7, stdout: "" });
+});
+
+test("a file takes the place of a file alone, and of no other beside it", async () => {
+  await writeFile(path("a.audit.new"), "mine");
+  await symlink(path("elsewhere"), path("link"));
+  for (const name of ["link", "."]) {
+    const refused = await daymark("export", "--out", path(name));
+    expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("is no file") });
+  }
+  await exported("a.audit");
+  await exported("a.audit");
+  expect(await readFile(path("a.audit.new"), "utf8")).toBe("mine");
+  expect(await readlink(path("link"))).toBe(path("elsewhere"));
+  expect((await readdir(folder.path)).filter((name) => name.startsWith("."))).toEqual([]);
+  const nowhere = await daymark("export", "--out", path("none/a.audit"));
+  expect(nowhere).toMatchObject({ exitCode: 1 });
+  expect(nowhere.stderr).toBe(
+    `daymark: ${path("none/a.audit")}: it, or the folder that it is to be in, is not there (ENOENT)\n`,
+  );
 });
 
 test("a checkpoint that was kept binds every later export", async () => {

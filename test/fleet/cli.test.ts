@@ -1,7 +1,7 @@
 /** The `daymark` command as a real process against a real server: what it prints, where, and how it ends. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, copyFile } from "node:fs/promises";
+import { chmod, copyFile, readdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -315,7 +315,8 @@ describe("server run", () => {
     const mqtt = await run("--mqtt-port", port, "--api-port", "0");
     expect(mqtt).toMatchObject({ exitCode: 5, stderr: expect.stringContaining("--mqtt-port") });
     const http = await run("--mqtt-port", "0", "--api-port", port);
-    expect(http).toMatchObject({ exitCode: 5, stderr: expect.stringContaining(port) });
+    expect(http).toMatchObject({ exitCode: 5, stderr: expect.stringContaining("--api-port") });
+    expect(await readdir(data.path)).toEqual([]); // nor is a fleet founded, under a name that stays
     taken.close();
     await data.remove();
   });

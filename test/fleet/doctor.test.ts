@@ -9,7 +9,7 @@ import { open } from "lmdb";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { streamSettings } from "../../fleet/adapters/jetstream-stream.js";
 import { doctor } from "../../fleet/cli/commands/doctor.js";
-import { openFleet, type SharedLog } from "../../fleet/main.js";
+import { openFleet, serveApi, type SharedLog } from "../../fleet/main.js";
 import {
   type Finding,
   judgeAuthorities,
@@ -166,8 +166,26 @@ describe("the command", () => {
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
     const { exitCode, state } = await examine({ DAYMARK_API_PORT: String(port) });
-    other.close();
     expect([exitCode, state[`api-port ${port}`]]).toEqual([1, "fail"]);
+    const mqtt = { DAYMARK_MQTT_PORT: String(port) };
+    expect((await examine(mqtt)).state[`mqtt-port ${port}`]).toBe("fail");
+    expect((await examine(mqtt, "--of", "gateway")).state[`mqtt-port ${port}`]).toBe("warn"); // it may be that gateway
+    const worker = await examine({ ...mqtt, DAYMARK_NATS: "127.0.0.1:1" });
+    expect(worker.state[`mqtt-port ${port}`]).toBeUndefined(); // opens none
+    other.close();
+  });
+  test("a port that the server of the folder has is its own, and others are not", async () => {
+    const entropy = (size: number) => new Uint8Array(randomBytes(size));
+    const opened = await openFleet({ folder: fleet, clock: systemClock, crypto: nodeCrypto, entropy });
+    const api = await serveApi(opened, { port: 0 });
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const [own, { port }] = [new URL(api.url).port, other.address() as AddressInfo];
+    expect((await examine({ DAYMARK_API_PORT: own })).state[`api-port ${own}`]).toBe("ok");
+    expect((await examine({ DAYMARK_API_PORT: String(port) })).state[`api-port ${port}`]).toBe("warn");
+    other.close();
+    await api.close();
+    await opened.close();
   });
 
   /** Another byte in the first record, as a disk that forgets would leave it. */

@@ -26,7 +26,7 @@ import { refill } from "../../fleet/recovery/refill.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import { must, recordsOf, signedOf } from "./fixtures.js";
-import { inProcess } from "./in-process.js";
+import { type Ended, inProcess } from "./in-process.js";
 import { testSigner } from "../x509/helpers.js";
 import { entropy, importDevices, temporaryFolder } from "./served-fleet.js";
 
@@ -340,6 +340,31 @@ describe("with new terms", () => {
     expect(service.view.devices.get(2)?.level).toBe("isolate"); // what came back
     await service.act({ kind: "hold", numbers: [1], level: "isolate", reason: "again" }, "admin");
     expect(service.view.devices.get(1)?.directive?.version).toEqual([2, 1]);
+  });
+
+  test("P13: what stands in the log is the name of whose token it was, and a reason", async () => {
+    const nobody = await mend("--new-terms", "--yes", "--as", "nobody");
+    expect([nobody.exitCode, nobody.stderr]).toEqual([
+      EXIT.notFound,
+      expect.stringContaining("tokens/nobody"),
+    ]);
+    const args = ["recover", "--new-terms", "--yes", "--reason", " "];
+    const blank = await run(...args);
+    expect([blank.exitCode, blank.stderr]).toEqual([EXIT.usage, expect.stringContaining("give a reason")]);
+  });
+
+  test("with -j it says that it is done once it is", async () => {
+    const done = ({ exitCode, stdout }: Ended) => [exitCode, (JSON.parse(stdout) as { done: boolean }).done];
+    expect(done(await mend("--new-terms", "-j"))).toEqual([EXIT.conflict, false]);
+    expect(done(await mend("--new-terms", "--dry-run", "--yes", "-j"))).toEqual([EXIT.ok, false]);
+    const link = ["--link", at("nowhere")];
+    expect(done(await mend("--new-terms", ...link, "--yes", "-j"))).toEqual([EXIT.notFound, false]);
+    expect(done(await mend("--new-terms", "--yes", "-j"))).toEqual([EXIT.ok, true]);
+  });
+
+  test("a start with --nats that came to nothing makes no worker's folder of it", async () => {
+    await writeFile(at("data", "fleet", "worker.json"), JSON.stringify({ id: "0123456789abcdef" }));
+    expect((await mend("--new-terms", "--dry-run")).exitCode).toBe(EXIT.ok);
   });
 
   test("P8: with the root key elsewhere, it names the ceremony, and takes what that has made", async () => {

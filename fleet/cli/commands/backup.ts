@@ -6,6 +6,7 @@ import type { Entropy } from "../../../protocol/crypto.js";
 import type { OpenBackup } from "../../adapters/backup-file.js";
 import { orNotVerified, printBackup, sayProgress } from "../backup-output.js";
 import { type PassphraseFlags, passphraseFlags, readPassphrase } from "../backup-passphrase.js";
+import { assertReplaceable } from "../files.js";
 import { type CliContext, dataFlag, fleetFolder, jsonFlag } from "../connection.js";
 import { fileFlag } from "../flags.js";
 import { openLogOf } from "../log-of.js";
@@ -57,6 +58,7 @@ const create = buildCommand<Flags & { readonly out: string }, [], CliContext>({
       import("../../adapters/backup-create.js"),
       import("../../adapters/backup-cipher.js"),
     ]);
+    await assertReplaceable(out);
     const unlock = unlockWith(await readPassphrase(flags, this));
     const folder = fleetFolder(data, this.process.env);
     const progress = sayProgress(this, "saved");

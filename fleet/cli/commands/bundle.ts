@@ -1,6 +1,5 @@
 /** `daymark bundle export | inspect | apply`: documents by file, where no network goes. */
 import { buildCommand } from "@stricli/core";
-import { FILE_MODE, writeFileAtomic } from "../../../protocol/adapters/atomic-file.js";
 import { splitBundle } from "../../../protocol/bundle.js";
 import { fromBase64Url } from "../../events.js";
 import { applyBundle, assertAllTaken, printApplied } from "../bundle-output.js";
@@ -15,7 +14,7 @@ import {
 import { deviceNumber } from "../device-number.js";
 import { documentWords } from "../document-words.js";
 import { CliError, EXIT } from "../exit.js";
-import { readBytes } from "../files.js";
+import { readBytes, writeOut } from "../files.js";
 import { fileFlag } from "../flags.js";
 import { printJson, printLine, printTable } from "../output.js";
 
@@ -57,7 +56,7 @@ const exportBundle = buildCommand<ExportFlags, [], CliContext>({
     const bundle = await client.getBundle(`/v1/bundle${device === undefined ? "" : `?device=${device}`}`);
     const { stdout, stderr } = this.process;
     const documents = splitBundle(bundle).map(documentWords);
-    if (documents.length > 0) await writeFileAtomic(out, bundle, FILE_MODE);
+    if (documents.length > 0) await writeOut(out, bundle);
     if (flags.json) printJson(stdout, { out, documents });
     else printTable(stdout, [HEADING, ...documents.map(rowOf)]);
     printLine(
@@ -126,8 +125,7 @@ const apply = buildCommand<ApplyFlags, [string], CliContext>({
     const applied = await applyBundle(await connect(flags, this), bundle);
     const { stdout, stderr } = this.process;
     const { answers, unanswered } = applied;
-    if (answers !== undefined && out !== undefined)
-      await writeFileAtomic(out, fromBase64Url(answers), FILE_MODE);
+    if (answers !== undefined && out !== undefined) await writeOut(out, fromBase64Url(answers));
     printApplied(stdout, applied, flags.json);
     if (answers !== undefined)
       printLine(

@@ -1,6 +1,5 @@
 /** `daymark ca rotate | sign`: the next Authority, drafted here and signed wherever its root keys are. */
 import { buildCommand } from "@stricli/core";
-import { FILE_MODE, writeFileAtomic } from "../../../protocol/adapters/atomic-file.js";
 import type { PublicKey } from "../../../protocol/crypto.js";
 import { readKeyFile } from "../../adapters/key-files.js";
 import { draftNext, type KeptIssuers, TERM_KINDS, type TermKind } from "../../ceremony-next.js";
@@ -24,7 +23,7 @@ import {
 } from "../ca-flags.js";
 import { changesFrom, type Named } from "../ca-rotate.js";
 import { type CliContext, jsonFlag } from "../connection.js";
-import { readBytes, readText } from "../files.js";
+import { readBytes, readText, writeOut } from "../files.js";
 import { printLine } from "../output.js";
 import { readPublicKey } from "../public-key.js";
 
@@ -135,7 +134,7 @@ export const rotate = buildCommand<RotateFlags, [string], CliContext>({
     const { value: known } = trust.authority;
     const changes = withReleaseTerms(await changesFrom(words, trust, crypto, entropy), known);
     const draft = encodeDraft(draftNext(trust, changes, context));
-    await writeFileAtomic(flags.out, draft, FILE_MODE);
+    await writeOut(flags.out, draft);
     show(signingState(draft, trust, crypto), known, flags.json, this);
     const also = changes.terms.filter((kind) => !words.terms.includes(kind));
     if (also.length > 0)
@@ -186,7 +185,7 @@ export const sign = buildCommand<SignFlags, [string], CliContext>({
     let state = signingState(bytes, before, crypto);
     if (keyFile !== undefined) {
       const signed = signAuthority(bytes, await readKeyFile(keyFile, crypto), before, crypto);
-      await writeFileAtomic(out ?? path, signed, FILE_MODE);
+      await writeOut(out ?? path, signed);
       state = signingState(signed, before, crypto);
     }
     show(state, before?.authority.value, json, this);

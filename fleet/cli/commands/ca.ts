@@ -3,11 +3,11 @@
  * live on machines that are never connected.
  */
 import { buildCommand } from "@stricli/core";
-import { FILE_MODE, writeFileAtomic } from "../../../protocol/adapters/atomic-file.js";
 import { joinBundle } from "../../../protocol/bundle.js";
 import { openChain } from "../../ceremony-signing.js";
 import { aliases, ceremonyNow, outFlag, show } from "../ca-flags.js";
 import { type CliContext, dataFlag, fleetFolder, jsonFlag } from "../connection.js";
+import { writeOut } from "../files.js";
 import { rotate, sign } from "./ca-change.js";
 import { init, key } from "./ca-found.js";
 
@@ -35,7 +35,7 @@ const exportChain = buildCommand<ExportFlags, [], CliContext>({
     const { readChain } = await import("../log-chain.js"); // with what folds a log, which other commands do not need
     const { crypto } = ceremonyNow();
     const bundle = joinBundle(await readChain(fleetFolder(data, this.process.env), crypto));
-    await writeFileAtomic(out, bundle, FILE_MODE);
+    await writeOut(out, bundle);
     const { trust } = openChain(bundle, crypto);
     const { fleetId, authority } = trust;
     show({ value: authority.value, fleetId }, undefined, json, this);

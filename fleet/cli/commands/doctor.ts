@@ -2,10 +2,12 @@
 import { buildCommand } from "@stricli/core";
 import { systemClock } from "../../../protocol/adapters/system-clock.js";
 import { lockHolder } from "../../adapters/folder-lock.js";
+import { readServerFile } from "../../adapters/server-file.js";
 import { settingsFrom } from "../../operations/configuration.js";
 import { type Finding, ok } from "../../operations/findings.js";
 import { configFlag, sourcesOf } from "../config-flags.js";
 import { type CliContext, folderOf, jsonFlag } from "../connection.js";
+import type { Holder } from "../doctor-machine.js";
 import { EXIT } from "../exit.js";
 import { NOTHING, printJson, printTable } from "../output.js";
 
@@ -59,7 +61,7 @@ export const doctor = buildCommand<DoctorFlags, [], CliContext>({
     const sources = await sourcesOf({ data, config }, this.process);
     const settings = settingsFrom(of, sources);
     const folder = folderOf(settings.data);
-    const holder = await lockHolder(folder).catch(() => undefined); // the folder is judged below
+    const holder = await holderOf(folder).catch(() => undefined); // the folder is judged below
     const now = Math.floor(systemClock.nowMs() / 1000);
     const findings: readonly Finding[] = [
       ok("settings", sources.file?.path ?? "no configuration file"),
@@ -73,6 +75,14 @@ export const doctor = buildCommand<DoctorFlags, [], CliContext>({
     this.process.exitCode = findings.some(({ state }) => state === "fail") ? EXIT.failed : EXIT.ok;
   },
 });
+
+async function holderOf(folder: string): Promise<Holder | undefined> {
+  const pid = await lockHolder(folder);
+  if (pid === undefined) return undefined;
+  const { url, mqtt } = (await readServerFile(folder)) ?? {};
+  const urls = [url, mqtt].filter((text) => text !== undefined);
+  return { pid, ports: urls.map((text) => Number(new URL(text).port)) };
+}
 
 function row({ check, state, found, todo = NOTHING }: Finding): readonly string[] {
   return [check, state, found, todo];

@@ -4,6 +4,7 @@ import { buildCommand } from "@stricli/core";
 import { nodeCrypto as crypto } from "../../../protocol/adapters/node-crypto.js";
 import type { Trust } from "../../../protocol/authority.js";
 import { lockFolder } from "../../adapters/folder-lock.js";
+import { readToken } from "../../adapters/token-folder.js";
 import { readWorkerId } from "../../adapters/worker-file.js";
 import { loadFleetKeys, stagedKeys } from "../../adapters/key-folder.js";
 import { type NoteKey, parseNoteKey } from "../../audit/note.js";
@@ -26,7 +27,7 @@ import { natsOptions } from "../nats-options.js";
 import { assertFleet, hasRecords } from "../recover-log.js";
 import { inFolder, onStream, type Place } from "../recover-place.js";
 import { assertAllCopies, assertNoneLeftOut, openSource, type Source } from "../recover-sources.js";
-import { assertGone, ceremonyCommands, planLines } from "../recover-words.js";
+import { assertGone, ceremonyCommands, jsonOf, planLines } from "../recover-words.js";
 
 interface Flags {
   readonly data?: string;
@@ -115,7 +116,7 @@ export const recover = buildCommand<Flags, [], CliContext>({
         brief: "NATS servers that keep a stream that is made anew",
       },
       acceptLogLoss: switchFlag("Take a stream that can lose what it acknowledged"),
-      reason: { kind: "parsed", parse: String, placeholder: "text", brief: "Why, for the log" },
+      reason: { kind: "parsed", parse: someReason, placeholder: "text", brief: "Why, for the log" },
       as: clientFlags.as,
       yes: switchFlag("Do it"),
       dryRun: switchFlag("Print the plan, and end with 0"),
@@ -126,11 +127,7 @@ export const recover = buildCommand<Flags, [], CliContext>({
   async func(flags) {
     const folder = fleetFolder(flags.data, this.process.env);
     await assertFleet(folder);
-    if (!flags.nats && (await readWorkerId(folder)) !== undefined)
-      throw new CliError(
-        EXIT.usage,
-        `${folder} is a worker's: the log is on NATS, and here is a copy; say --nats`,
-      );
+    await readToken(join(folder, "tokens", flags.as)); // who may read it is that operator: the name goes into the log
     const lock = await lockFolder(folder);
     const sources: Source[] = [];
     let place: Place | undefined;
@@ -174,32 +171,61 @@ async function run(
   assertNoneLeftOut(sources, leftOut);
   const here = lostHere === undefined || leftOut.has(lostHere) ? [] : [[lostHere, "this one"] as const];
   if (flags.nats) assertAllCopies(sources, new Map([...here, ...workers]), without);
-  if (isSettled) return settle(place, flags, stderr);
+  else if (workers.size > 0) throw isWorkers(folder);
+  if (isSettled) return said(flags, stdout, {}, () => settle(place, flags, stderr));
   const plan = planRecovery(found);
   const aside = await place.asideFor(found.shared, found.end);
   const lines = planLines(found, plan, aside, gone);
-  if (flags.json) printJson(stdout, { ...lines, ...plan, done: flags.yes && !flags.dryRun });
-  else printRecord(stdout, lines);
-  const about = { without: lost, ...(found.fence && { fence: found.fence }) };
-  const lift = await liftOf(folder, plan, newest, about, flags, context);
-  if (flags.dryRun) return;
-  if (!flags.yes) throw new CliError(EXIT.conflict, "nothing was changed: read the plan, and say --yes");
-  const mend = async (log: ClosedLog) => {
-    if (copy && plan.refill !== "nothing") await refill(log, copy.history);
-    await lift(log);
-  };
-  const end = copy && plan.refill !== "nothing" ? copy.end : found.end;
-  await place.mend(mend, { aside: plan.refill === "replace" ? aside : undefined, until: end + 1 });
-  printLine(stderr, "mended; start the server, and look: daymark audit list --type fence-lifted");
+  if (!flags.json) printRecord(stdout, lines);
+  await said(flags, stdout, { ...jsonOf(lines), ...plan }, async () => {
+    const about = { without: lost, ...(found.fence && { fence: found.fence }) };
+    const lift = await liftOf(folder, plan, newest, about, flags, context);
+    if (flags.dryRun) return false;
+    if (!flags.yes) throw new CliError(EXIT.conflict, "nothing was changed: read the plan, and say --yes");
+    const mend = async (log: ClosedLog) => {
+      if (copy && plan.refill !== "nothing") await refill(log, copy.history);
+      await lift(log);
+    };
+    const end = copy && plan.refill !== "nothing" ? copy.end : found.end;
+    await place.mend(mend, { aside: plan.refill === "replace" ? aside : undefined, until: end + 1 });
+    printLine(stderr, "mended; start the server, and look: daymark audit list --type fence-lifted");
+    return true;
+  });
+}
+
+/** With -j one document, in the end, whatever that is. @param work - returns whether the log is mended now. */
+async function said(
+  { json }: Flags,
+  stdout: NodeJS.WriteStream,
+  plan: object,
+  work: () => Promise<boolean>,
+): Promise<void> {
+  let done = false;
+  try {
+    done = await work();
+  } finally {
+    if (json) printJson(stdout, { ...plan, done });
+  }
 }
 
 /** What is left of a run that mended the log, and was stopped before it had taken its marks away. */
-async function settle(place: Place, { yes, dryRun }: Flags, stderr: NodeJS.WriteStream): Promise<void> {
+async function settle(place: Place, { yes, dryRun }: Flags, stderr: NodeJS.WriteStream): Promise<boolean> {
   printLine(stderr, "the run before has mended the log; only what it marked is still to be settled");
-  if (dryRun) return;
+  if (dryRun) return false;
   if (!yes) throw new CliError(EXIT.conflict, "nothing was changed: say --yes");
   await place.settle();
   printLine(stderr, "done; start the server");
+  return true;
+}
+
+function isWorkers(folder: string): CliError {
+  const text = `${folder} is a worker's: the log is on NATS, and here is a copy; say --nats`;
+  return new CliError(EXIT.usage, text);
+}
+
+function someReason(text: string): string {
+  if (text.trim() === "") throw new RangeError("give a reason: it is part of the record");
+  return text;
 }
 
 /** What is recorded in the end. @throws CliError "conflict" with the ceremony that is needed first. */

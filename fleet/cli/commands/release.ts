@@ -3,7 +3,6 @@
  * come from the server, are signed on other machines, file in, file out, and go back.
  */
 import { buildCommand } from "@stricli/core";
-import { FILE_MODE, writeFileAtomic } from "../../../protocol/adapters/atomic-file.js";
 import { nodeCrypto as crypto } from "../../../protocol/adapters/node-crypto.js";
 import { joinBundle, splitBundle } from "../../../protocol/bundle.js";
 import { toHex } from "../../../protocol/bytes.js";
@@ -22,7 +21,7 @@ import {
 } from "../connection.js";
 import { documentWords } from "../document-words.js";
 import { CliError, EXIT } from "../exit.js";
-import { readBytes } from "../files.js";
+import { readBytes, writeOut } from "../files.js";
 import { fileFlag, fleetFlag } from "../flags.js";
 import { printJson, printLine, printTable } from "../output.js";
 import {
@@ -65,7 +64,7 @@ const draft = buildCommand<DraftFlags, [string], CliContext>({
     const act = await actDetail(client, id);
     const bundle = await client.getBundle(`/v1/quarantine/${id}/drafts`);
     const { drafts } = readReleaseFile(bundle);
-    await writeFileAtomic(out, bundle, FILE_MODE);
+    await writeOut(out, bundle);
     const documents = drafts.map(documentWords);
     if (flags.json) printJson(stdout, { out, documents });
     else {
@@ -124,7 +123,7 @@ const sign = buildCommand<SignFlags, [string], CliContext>({
     const trust = fleetOf(file, known, crypto);
     const signer = await readKeyFile(key, crypto);
     const signed = signReleases(file, signer, trust, crypto);
-    await writeFileAtomic(out, signed.bundle, FILE_MODE);
+    await writeOut(out, signed.bundle);
     const { documents } = signed;
     const kid = toHex(keyId(signer.publicKey, crypto));
     const fleetText = toHex(trust.fleetId);

@@ -8,13 +8,14 @@ import type { Entropy } from "../../../protocol/crypto.js";
 import { type Logger, openLogger } from "../../adapters/logger.js";
 import { FleetError } from "../../errors.js";
 import type { Fleet } from "../../main.js";
+import { settingsFrom } from "../../operations/configuration.js";
 import type { Settings } from "../../operations/settings.js";
 import { DEFAULT_POLICY } from "../../policy.js";
-import { configFlag, configured, type ConfiguredFlags, settingFlags } from "../config-flags.js";
+import { configFlag, type ConfiguredFlags, dataHint, settingFlags, sourcesOf } from "../config-flags.js";
 import { type CliContext, folderOf, jsonFlag } from "../connection.js";
 import { errorText } from "../exit.js";
 import { endAtFaults } from "../faults.js";
-import { portInUse, type StartGateways, stopAsked } from "../listening.js";
+import { assertFree, portInUse, type StartGateways, stopAsked } from "../listening.js";
 import { natsOptions } from "../nats-options.js";
 import type { ServerHealth } from "../server-health.js";
 import { openFront, type StartGateway, type Starters } from "../server-front.js";
@@ -57,8 +58,9 @@ export function serverRun(startGateway: StartGateway, startGateways: StartGatewa
       aliases: { j: "json" },
     },
     async func({ json, ...flags }) {
-      const settings = await configured("server", flags, this.process);
-      return serve(settings, json, { startGateway, startGateways }, this.process);
+      const sources = await sourcesOf(flags, this.process);
+      const settings = settingsFrom("server", sources);
+      return serve(settings, json, dataHint(sources), { startGateway, startGateways }, this.process);
     },
   });
 }
@@ -66,6 +68,7 @@ export function serverRun(startGateway: StartGateway, startGateways: StartGatewa
 async function serve(
   settings: Settings<"server">,
   json: boolean,
+  hint: string,
   starters: Starters,
   process: NodeJS.Process,
 ): Promise<void> {
@@ -89,6 +92,9 @@ async function serve(
   let health: ServerHealth | undefined;
   try {
     if (healthPort !== undefined) health = opened(await openHealth(healthPort).catch(portIsInUse));
+    // Before anything is founded, under a name that the next start would not change any more.
+    const { apiPort, mqttPort, metricsPort, host } = settings;
+    await assertFree(host, settings.nats ? { apiPort } : { apiPort, mqttPort, metricsPort });
     const worker = await workerOf(settings, log);
     if (worker) opened(worker);
     const folder = folderOf(settings.data);
@@ -129,7 +135,7 @@ async function serve(
         report: (error) => log.problem("api-failed", "API", error),
       }),
     );
-    tellStarted({ id, folder, api: api.url, front, health: health?.url }, json, process, log);
+    tellStarted({ id, folder, api: api.url, front, health: health?.url, hint }, json, process, log);
     await untilEnd(asked, fleet.failure, log);
     log.say("stopping", "stopping");
   } finally {

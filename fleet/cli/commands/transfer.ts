@@ -1,6 +1,5 @@
 /** `daymark transfer give | take`: a device changes its owner, by file. */
 import { buildCommand } from "@stricli/core";
-import { FILE_MODE, writeFileAtomic } from "../../../protocol/adapters/atomic-file.js";
 import { toHex } from "../../../protocol/bytes.js";
 import type { GivenDevice, TakenDevice } from "../../api/transfer.js";
 import { fromBase64Url, toBase64Url } from "../../events.js";
@@ -9,7 +8,7 @@ import { reasonFlag, type ReasonFlags } from "../acts.js";
 import { type CliContext, clientAliases, type ClientFlags, clientFlags, connect } from "../connection.js";
 import { numberParameter } from "../device-number.js";
 import { CliError, EXIT } from "../exit.js";
-import { readBytes } from "../files.js";
+import { readBytes, writeOut } from "../files.js";
 import { fileFlag, fleetFlag } from "../flags.js";
 import { printJson, printLine, printRecord } from "../output.js";
 
@@ -47,7 +46,7 @@ const give = buildCommand<GiveFlags, [number], CliContext>({
     const body = { number, to: toBase64Url(authority), reason };
     const { request, handover } = await client.post<GivenDevice>("/v1/transfers/give", body);
     const { stdout, stderr } = this.process;
-    if (handover !== undefined) await writeFileAtomic(out, fromBase64Url(handover), FILE_MODE);
+    if (handover !== undefined) await writeOut(out, fromBase64Url(handover));
     if (flags.json) printJson(stdout, { number, request, ...(handover !== undefined && { out }) });
     else printAct(stdout, request);
     if (handover === undefined)
@@ -94,7 +93,7 @@ const take = buildCommand<TakeFlags, [string], CliContext>({
       from: toHex(from),
       ...(maker && { maker: toHex(maker) }),
     });
-    await writeFileAtomic(out, fromBase64Url(arrival), FILE_MODE);
+    await writeOut(out, fromBase64Url(arrival));
     const { stdout, stderr } = this.process;
     const { number, level } = taken;
     if (flags.json) printJson(stdout, { ...taken, out });

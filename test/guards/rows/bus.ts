@@ -392,4 +392,20 @@ export const busGuards: readonly Guard[] = [
       name: "P11: what is larger than it carries is refused",
     },
   },
+  {
+    name: "nats: tls:// is demanded, of every server",
+    principle: "P1",
+    file: "protocol/adapters/nats-connection.ts",
+    find: 'servers.some((server) => server.startsWith("tls://"))',
+    replace: 'servers.some((server) => server === "tls://")',
+    test: { file: "test/contracts/nats-connection.test.ts", name: "TLS that was asked for by tls://" },
+  },
+  {
+    name: "nats: a key alone asks for TLS",
+    principle: "P1",
+    file: "protocol/adapters/nats-connection.ts",
+    find: "[caFile, certFile, keyFile].some(",
+    replace: "[caFile, certFile].some(",
+    test: { file: "test/contracts/nats-connection.test.ts", name: "TLS that was asked for by a key alone" },
+  },
 ];

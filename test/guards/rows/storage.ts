@@ -205,4 +205,18 @@ export const storageGuards: readonly Guard[] = [
     replace: "if (code) return undefined;",
     test: { file: "test/fleet/is-there.test.ts", name: "EACCES is denied" },
   },
+  {
+    name: "a file that a command writes takes the place of a file alone",
+    file: "fleet/cli/files.ts",
+    find: "  if (!found || found.isFile()) return;\n",
+    replace: "  if (!found || found.mode > 0) return;\n",
+    test: { file: "test/fleet/audit-cli.test.ts", name: "a file takes the place of a file alone" },
+  },
+  {
+    name: "no fleet is founded where a port is taken",
+    file: "fleet/cli/commands/server.ts",
+    find: "    await assertFree(host, settings.nats",
+    replace: "    void assertFree;\n    void (host, settings.nats",
+    test: { file: "test/fleet/cli.test.ts", name: "a port in use: 5" },
+  },
 ];
