@@ -43,7 +43,7 @@ export const deviceGuards: readonly Guard[] = [
     file: MACHINE,
     find: 'session?.role === "device" &&',
     replace: "session !== undefined &&",
-    test: { file: SPEAK, name: "it may not speak in the role held" },
+    test: { file: SPEAK, name: "it may not speak in the role pledge" },
   },
   {
     name: "a device speaks under a lease that is current",
