@@ -26,7 +26,7 @@ export interface Doer {
   decide(request: Work | BeaconRequest, actor: string): Promise<unknown>;
 }
 
-/** Work that another service left open is taken up after this. */
+/** Work that another service left open, or that failed here, is taken up after this. */
 const LEFT_OPEN_MS = 2_000;
 
 export class LeftOpen {
@@ -34,6 +34,7 @@ export class LeftOpen {
   /** Something was decided since work was last looked for. */
   #mayBeAny = true;
   #later: Timer | undefined;
+  #isClosed = false;
 
   constructor(doer: Doer) {
     this.#doer = doer;
@@ -43,11 +44,7 @@ export class LeftOpen {
   heard(type: FleetEvent["type"], isOwn: boolean): void {
     if (type === "lease-issued" || type === "receipt-received") return;
     this.#mayBeAny = true;
-    if (isOwn) return;
-    this.#later ??= this.#doer.clock.after(LEFT_OPEN_MS, () => {
-      this.#later = undefined;
-      this.finish().catch(() => undefined); // the next request tries again, and is told
-    });
+    if (!isOwn) this.#takeUpLater();
   }
 
   /** Resolves when nothing is left. @throws whatever a decision throws. */
@@ -57,7 +54,16 @@ export class LeftOpen {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#later?.cancel();
+  }
+
+  #takeUpLater(): void {
+    if (this.#isClosed) return;
+    this.#later ??= this.#doer.clock.after(LEFT_OPEN_MS, () => {
+      this.#later = undefined;
+      this.finish().catch(() => undefined); // it is tried again, and whoever asks for something next is told
+    });
   }
 
   async #doAll(): Promise<void> {
@@ -68,6 +74,7 @@ export class LeftOpen {
         await this.#signHead();
       } catch (error) {
         this.#mayBeAny = true;
+        this.#takeUpLater(); // the log may be back before anybody asks
         throw error;
       }
     }

@@ -25,7 +25,8 @@ export class Turns {
   take<T>(run: () => Promise<T>): Promise<T> {
     const before = Promise.all([this.#alone, ...this.#shared]);
     const turn = this.#begin(before, run);
-    this.#alone = Promise.all([before, settled(turn)]); // one that is refused has not waited for those before it
+    // One that is refused has not waited for those before it. Resolves with nothing: else each would hold all before it.
+    this.#alone = Promise.all([before, settled(turn)]).then(() => undefined);
     this.#shared = new Set();
     return turn;
   }

@@ -61,10 +61,14 @@ export class ServerHealth {
     return measuredLink(link, (kind, outcome) => this.#metrics.countRequest(kind, outcome));
   }
 
-  /** The log is read. @param hasGateway - one is to serve here, and until it does this process is not ready. */
+  /**
+   * The log is read. @param hasGateway - one is to serve here, and until it does this process is not ready; else
+   * gateways elsewhere are served over the bus, and until that is there it is not ready either.
+   */
   opened(service: FleetService, { hasGateway }: { readonly hasGateway: boolean }): void {
     this.#service = service;
     if (hasGateway) this.#gateway = NONE_YET;
+    else this.#bus = { isUp: false };
     this.#metrics.watch({
       census: () => censusOf(service.view, service.now()),
       position: () => service.position,

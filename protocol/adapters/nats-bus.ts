@@ -93,7 +93,9 @@ export class NatsBus implements Bus {
     this.#isClosed = true;
     this.#rejectAll(closed());
     const limit = systemClock.after(DRAIN_MS, () => void this.#connection.close());
-    await (this.#isUp ? this.#connection.drain() : this.#connection.close()).catch(() => undefined);
+    const ending = this.#isUp ? this.#connection.drain() : this.#connection.close();
+    ending.catch(() => undefined);
+    await this.#connection.closed(); // what is drained while no server answers never resolves, also when it is closed
     limit.cancel();
   }
 

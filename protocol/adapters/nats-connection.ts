@@ -1,6 +1,7 @@
 /** A connection to NATS. With `nats-bus.ts` and the log on JetStream the only files that know the client library. */
 import { readFile } from "node:fs/promises";
 import { connect, credsAuthenticator, type NatsConnection } from "nats";
+import { NodeTransport } from "nats/lib/src/node_transport.js";
 
 export interface NatsOptions {
   /** `host:port`, or URLs; the client tries them in turn, and learns of others of the cluster. One `tls://`: all with TLS. */
@@ -21,6 +22,15 @@ const RECONNECT_MS = 500;
 /** A server that leaves two of these unanswered is taken for gone: a network that swallows everything resets nothing. */
 const PING_MS = 5_000;
 const UNANSWERED_PINGS = 2;
+
+// nats 2.29.3 leaves the socket of a dial open whose server takes it and says nothing: one more at each attempt, and the
+// process cannot end.
+// oxlint-disable-next-line typescript/unbound-method -- called with its transport below
+const closeTransport = NodeTransport.prototype.close;
+NodeTransport.prototype.close = function (this: NodeTransport, error?: Error) {
+  if (!this.connected) (this.socket as NodeTransport["socket"] | undefined)?.destroy();
+  return closeTransport.call(this, error);
+};
 
 /** @throws NatsError when no server lets it in; Error for a file that cannot be read. */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {

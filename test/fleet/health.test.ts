@@ -145,6 +145,8 @@ describe("the port", () => {
     const a = await SmallFleet.open({ log: new LaggingLog(shared, () => true), staged: first });
     const b = await SmallFleet.open({ log: new LaggingLog(shared, () => true), staged: second });
     health.opened(b.service, { hasGateway: false });
+    expect((await get("/readyz")).status).toBe(503); // nobody can ask it before it is on the bus
+    health.busIs(true);
     expect((await get("/readyz")).status).toBe(200);
     const lease = freshKey();
     first.waiting = { lease };
@@ -168,6 +170,7 @@ describe("the port", () => {
     const served = await serveFleet(1);
     try {
       health.opened(served.service, { hasGateway: false });
+      health.busIs(true);
       const ability: { behind: string | undefined } = { behind: "what is new does not come" };
       health.abilityIs(ability);
       const ready = await get("/readyz");

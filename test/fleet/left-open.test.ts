@@ -1,16 +1,21 @@
 /** What one service decided and did not live to do, another does, whenever it hears of it. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { MemoryEventLog } from "../../fleet/adapters/memory-event-log.js";
+import { FleetError } from "../../fleet/errors.js";
 import type { FleetEvent } from "../../fleet/events.js";
 import type { Position, Subject } from "../../fleet/ports.js";
 import { type SmallDevice, SmallFleet } from "./fixtures.js";
 import { LaggingLog } from "./lagging-log.js";
+import { until } from "../stories/harbor.js";
 import { always } from "./several-services.js";
 
 const ACT = "00000000000000aa";
 
-/** One on which somebody else is first, once. */
+/** One on which somebody else is first, once; or that does not answer for a while. */
 class CrossedLog extends LaggingLog {
+  /** What is not written meanwhile. */
+  away: FleetEvent["type"] | undefined;
+  refused = 0;
   #type: FleetEvent["type"] | undefined;
   #before: () => Promise<unknown> = () => Promise.resolve();
 
@@ -25,6 +30,10 @@ class CrossedLog extends LaggingLog {
     events: readonly FleetEvent[],
     expected: Position,
   ): Promise<Position> {
+    if (events.some(({ type }) => type === this.away)) {
+      this.refused++;
+      throw new FleetError("unreachable", "it is away");
+    }
     if (events.some(({ type }) => type === this.#type)) {
       this.#type = undefined;
       await this.#before();
@@ -75,4 +84,13 @@ test("P1: a hold that came while this service recorded a fact is carried out", a
     name: "b",
   }));
   expect(b.device(held!.number).level).toBe("isolate");
+});
+
+test("P10: a hold that could not be carried out is, once the log is back, though nobody asks for anything", async () => {
+  log.away = "directive-issued";
+  await expect(b.act("hold", [held!.number], "isolate")).rejects.toMatchObject({ code: "unreachable" });
+  await until(() => log.refused === 2, "what was heard from others is looked at again, as ever");
+  expect(b.device(held!.number).level).toBe("none");
+  log.away = undefined;
+  await until(() => b.device(held!.number).level === "isolate", "it is carried out");
 });

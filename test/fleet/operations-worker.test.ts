@@ -1,7 +1,9 @@
 /** `daymark server run --nats`: two workers on one stream as real processes, and what they say when NATS goes. */
+import { once } from "node:events";
 import { cp, mkdir } from "node:fs/promises";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { NatsServer } from "../nats/server.js";
 import { until } from "../stories/harbor.js";
 import { CliProcess } from "./cli-process.js";
@@ -132,3 +134,30 @@ test(
     expect(shutOut.stderr).toContain("no NATS server at 127.0.0.1:1 lets us in");
   },
 );
+
+describe("a NATS server that takes connections and says nothing", () => {
+  let silent: Server;
+  let url: string;
+  let isAsked: Promise<unknown>;
+  beforeEach(async () => {
+    silent = createServer((socket) => socket.resume().on("error", () => undefined)).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    url = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    isAsked = once(silent, "connection");
+  });
+  afterEach(() => silent.close());
+  const start = () =>
+    daymark("server", "run", "--data", "silent", "--api-port", "0", "--nats", url, "--accept-log-loss");
+
+  test("lets nobody in: the process says so, and ends", { timeout: SLOW_MS }, async () => {
+    const ended = await start().end();
+    expect(ended).toMatchObject({ exitCode: 8, stderr: expect.stringContaining("TIMEOUT") });
+  });
+
+  test("a worker that is still starting ends at once when it is told to", { timeout: SLOW_MS }, async () => {
+    const starting = start();
+    await isAsked;
+    starting.signal("SIGTERM");
+    expect(await starting.end()).toMatchObject({ exitCode: null, signal: "SIGTERM", stderr: "" });
+  });
+});

@@ -1,10 +1,14 @@
 /** Work in turns, also when so much waits that some of it is refused, and when nothing more is to begin. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, test } from "vitest";
 import { FleetError } from "../../fleet/errors.js";
 import { Turns } from "../../fleet/turns.js";
 import { JumpClock } from "../../protocol/adapters/jump-clock.js";
 
 const MOST = 10_000;
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 let turns: Turns;
 /** Ends each piece of work that runs. */
@@ -34,6 +38,20 @@ test("P11: after one was refused, what runs alone still runs alone", async () =>
     releases.shift()?.();
     await one;
   }
+});
+
+test("P11: what a turn resulted in is not kept", async () => {
+  const results: WeakRef<object>[] = [];
+  for (const begin of ["take", "share", "take"] as const)
+    await turns[begin](async () => {
+      const result = { some: "record" };
+      results.push(new WeakRef(result));
+      return result;
+    });
+  await turns.take(async () => undefined);
+  await settle();
+  collectGarbage();
+  expect(results.map((result) => result.deref())).toEqual([undefined, undefined, undefined]);
 });
 
 test("P11: idle waits for what runs, also after one was refused", async () => {

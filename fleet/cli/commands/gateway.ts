@@ -65,7 +65,6 @@ async function serve(
   const { stdout, stderr } = process;
   const { host, mqttPort, metricsPort, healthPort, processes, logFormat: format, logLevel: level } = settings;
   const target = targetOf(settings, hint);
-  const asked = stopAsked(process);
   const log = openLogger({ stream: stderr, format, level, service: "gateway" }, errorText);
   const where = { link: target.link, ...listening(host), port: mqttPort };
   if (settings.nats && settings.fleet !== undefined) log.ofFleet(settings.fleet);
@@ -79,6 +78,7 @@ async function serve(
     const metrics = async () => (await pool.metrics?.()) ?? "";
     const probes =
       healthPort === undefined ? undefined : await serveHealth({ port: healthPort, ready, metrics });
+    const asked = stopAsked(process); // whoever ends it before, does so at once: nobody was told that it serves
     tellStarted(pool, probes?.url);
     await asked;
     log.say("stopping", "stopping");
@@ -107,7 +107,7 @@ function isUnreachable(error: unknown): error is Error {
 /** Where the service is, and what to say when it is not, or does not take this gateway. */
 interface Target {
   readonly link: Parameters<StartGateways>[0]["link"];
-  readonly otherwise: (why: string) => string;
+  readonly otherwise: (why: Error) => string;
 }
 
 /** @throws FleetError "bad-request" */
@@ -116,8 +116,10 @@ function targetOf(settings: Settings<"gateway">, hint: string): Target {
   const { fleet } = settings;
   if (!nats) {
     const folder = folderOf(settings.data);
-    const otherwise = (why: string) =>
-      `no server runs on ${folder}; start it: daymark server run${hint} (${why})`;
+    const otherwise = ({ message }: Error) =>
+      /\b(ENOENT|ECONNREFUSED)\b/.test(message)
+        ? `no server runs on ${folder}; start it: daymark server run${hint} (${message})`
+        : `the server on ${folder} does not take this gateway: ${message}`;
     return { link: linkPath(folder), otherwise };
   }
   if (fleet === undefined)
@@ -126,11 +128,12 @@ function targetOf(settings: Settings<"gateway">, hint: string): Target {
       "with --nats name the fleet: --fleet ID, as daymark authority show prints it",
     );
   const servers = nats.servers.join(",");
-  const otherwise = (why: string) =>
-    `no worker of fleet ${fleet} takes this gateway over ${servers}: ${why}; if none runs, start one: daymark server run --nats ${servers}`;
+  const otherwise = ({ message }: Error) =>
+    `no worker of fleet ${fleet} takes this gateway over ${servers}: ${message}; start one (daymark server run --nats ` +
+    `${servers}), or see why those that run have left the gateways: their /readyz says it`;
   return { link: { ...nats, fleet }, otherwise };
 }
 
 function noServer({ otherwise }: Target, cause: Error): CliError {
-  return new CliError(EXIT.unreachable, otherwise(cause.message), { cause });
+  return new CliError(EXIT.unreachable, otherwise(cause), { cause });
 }

@@ -80,7 +80,6 @@ async function serve(
     import("../server-health.js"),
   ]);
   const { healthPort, logFormat: format, logLevel: level } = settings;
-  const asked = stopAsked(process);
   const faultsEnded = endAtFaults(process);
   const log = openLogger({ stream: process.stderr, format, level, service: "server" }, errorText);
   /** Closed from the last to the first. */
@@ -135,6 +134,7 @@ async function serve(
         report: (error) => log.problem("api-failed", "API", error),
       }),
     );
+    const asked = stopAsked(process); // whoever ends it before, does so at once: nobody was told that it serves
     tellStarted({ id, folder, api: api.url, front, health: health?.url, hint }, json, process, log);
     await untilEnd(asked, fleet.failure, log);
     log.say("stopping", "stopping");

@@ -408,4 +408,41 @@ export const busGuards: readonly Guard[] = [
     replace: "[caFile, certFile].some(",
     test: { file: "test/contracts/nats-connection.test.ts", name: "TLS that was asked for by a key alone" },
   },
+  {
+    name: "nats: a dial that nobody answers leaves no socket",
+    principle: "P11",
+    file: "protocol/adapters/nats-connection.ts",
+    find: "  if (!this.connected) (this.socket",
+    replace: "  if (this.done) (this.socket",
+    test: {
+      file: "test/contracts/nats-connection.test.ts",
+      name: "costs no socket for longer than it is tried",
+    },
+  },
+  {
+    name: "turns: results of turns are not kept",
+    principle: "P11",
+    file: "fleet/turns.ts",
+    find: "Promise.all([before, settled(turn)]).then(() => undefined);",
+    replace: "Promise.all([before, settled(turn)]);",
+    test: { file: "test/fleet/turns.test.ts", name: "what a turn resulted in is not kept" },
+  },
+  {
+    name: "a hold that could not be carried out is taken up again",
+    principle: "P10",
+    file: "fleet/left-open.ts",
+    find: "        this.#takeUpLater(); // the log",
+    replace: "        // the log",
+    test: { file: "test/fleet/left-open.test.ts", name: "a hold that could not be carried out is" },
+  },
+  {
+    name: "a worker is not ready before it is on the bus",
+    file: "fleet/cli/server-health.ts",
+    find: "    else this.#bus = { isUp: false };\n",
+    replace: "",
+    test: {
+      file: "test/fleet/health.test.ts",
+      name: "a key that another worker put in force and this one lacks is named",
+    },
+  },
 ];

@@ -133,8 +133,8 @@ export const gatewayProcessGuards: readonly Guard[] = [
   {
     name: "who cannot start a gateway is told why",
     file: "fleet/cli/commands/gateway.ts",
-    find: "otherwise(cause.message)",
-    replace: 'otherwise("")',
+    find: "otherwise(cause), {",
+    replace: 'otherwise(new Error("")), {',
     test: { file: "test/fleet/gateway-cli.test.ts", name: "gateway run without a server" },
   },
 ];

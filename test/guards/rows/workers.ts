@@ -130,8 +130,8 @@ export const workersGuards: readonly Guard[] = [
     name: "what runs alone waits for all before it, also where one was refused",
     principle: "P11",
     file: "fleet/turns.ts",
-    find: "this.#alone = Promise.all([before, settled(turn)]);",
-    replace: "this.#alone = settled(turn);",
+    find: "this.#alone = Promise.all([before, settled(turn)]).then(",
+    replace: "this.#alone = settled(turn).then(",
     test: { file: "test/fleet/turns.test.ts", name: "P11: after one was refused" },
   },
   {
