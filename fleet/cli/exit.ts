@@ -59,7 +59,7 @@ function isSystemError(error: Error): error is SystemError {
 }
 
 const SYSTEM_WORDS: Readonly<Record<string, string>> = {
-  ENOENT: "it, or the folder that it is to be in, is not there",
+  ENOENT: "no such file or folder",
   EISDIR: "it is a folder; name a file",
   ENOTDIR: "it is in no folder: what is named above it is a file",
   EACCES: "this user may not; mend its owner or mode",

@@ -123,9 +123,7 @@ test("a file takes the place of a file alone, and of no other beside it", async 
   expect((await readdir(folder.path)).filter((name) => name.startsWith("."))).toEqual([]);
   const nowhere = await daymark("export", "--out", path("none/a.audit"));
   expect(nowhere).toMatchObject({ exitCode: 1 });
-  expect(nowhere.stderr).toBe(
-    `daymark: ${path("none/a.audit")}: it, or the folder that it is to be in, is not there (ENOENT)\n`,
-  );
+  expect(nowhere.stderr).toBe(`daymark: ${path("none/a.audit")}: no such file or folder (ENOENT)\n`);
 });
 
 test("a checkpoint that was kept binds every later export", async () => {

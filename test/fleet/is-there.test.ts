@@ -26,8 +26,8 @@ test("a link that leads nowhere, for ever, is refused", async () => {
 });
 
 test.each([
-  ["EACCES", "denied", "run this as the user that owns it"],
-  ["EPERM", "denied", "run this as the user that owns it"],
+  ["EACCES", "denied", "this user may not: mend its owner or mode"],
+  ["EPERM", "denied", "this user may not: mend its owner or mode"],
   ["EIO", "storage-failed", "check the disk"],
 ])("%s is %s", async (code, expected, todo) => {
   const failing = Promise.reject(Object.assign(new Error("refused"), { code }));

@@ -105,5 +105,5 @@ test("what it cannot do it says in words, and ends with 1", async () => {
   expect(second).toMatchObject(failed);
   expect(second.stderr).toMatch(/^daymark: the station at http:\/\/127\.0\.0\.1:\d+ answered 409: .*\n$/);
   expect(stranger).toMatchObject(failed);
-  expect(stranger.stderr).toMatch(/^daymark: ENOENT: .*tokens\/nobody'\n$/);
+  expect(stranger.stderr).toMatch(/^daymark: .*tokens\/nobody: no such file or folder \(ENOENT\)\n$/);
 });
