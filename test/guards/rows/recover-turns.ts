@@ -15,7 +15,7 @@ export const recoverTurnGuards: readonly Guard[] = [
     replace: "",
     test: {
       file: AT_ONCE,
-      name: "a stream is replaced once, and one Authority has a version: held back at .recover 0",
+      name: "a stream is replaced once, and one Authority has a version: held back at daymark-log.recover 0",
     },
   },
   {
@@ -57,7 +57,7 @@ export const recoverTurnGuards: readonly Guard[] = [
     replace: "throw error;",
     test: {
       file: AT_ONCE,
-      name: "a stream that is gone is made by one of two: held back at STREAM.CREATE 0",
+      name: "a stream that is gone is made by one of two: held back at STREAM.CREATE.daymark-log 0",
     },
   },
   {

@@ -193,8 +193,8 @@ export const storageGuards: readonly Guard[] = [
     name: "doctor knows keys whose log is lost",
     principle: "P3",
     file: "fleet/cli/doctor-folder.ts",
-    find: "(await hasLostLog(folder))",
-    replace: "(await hasLostLog(folder)) && !folder",
+    find: "if (!(await hasLostLog(folder))) return warn(",
+    replace: "if (!(await hasLostLog(folder)) || folder) return warn(",
     test: { file: "test/fleet/doctor.test.ts", name: "log that is not as it has to be fails" },
   },
   {
