@@ -75,8 +75,8 @@ export const operationsGuards: readonly Guard[] = [
   {
     name: "a server is not ready before its gateway serves",
     file: "fleet/cli/server-health.ts",
-    find: "if (hasGateway) this.#gateway = NONE_YET;",
-    replace: "void [hasGateway, NONE_YET];",
+    find: "this.#gateway = NONE_YET;",
+    replace: "void NONE_YET;",
     test: { file: "test/fleet/health.test.ts", name: "ready while a gateway serves, and not before" },
   },
   {
