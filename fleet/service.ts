@@ -79,7 +79,12 @@ export class FleetService {
     const [first] = known.folded.chain;
     if (first && options.founding) assertFounds(options.founding, first, crypto);
     await (first ? service.#keys.take(known.folded.chain) : service.#found());
-    await service.#leftOpen.finish();
+    try {
+      await service.#leftOpen.finish();
+    } catch (error) {
+      service.#leftOpen.close(); // nobody gets this service, and nothing is tried again on its log
+      throw error;
+    }
     return service;
   }
 

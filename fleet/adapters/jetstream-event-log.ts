@@ -55,8 +55,8 @@ export class JetStreamEventLog implements EventLog {
    * Compares the stream with the copy, and brings the copy up to the stream's end. A log that is fenced opens all
    * the same: what the copy has can be read, and followers are told.
    * @throws FleetError "bad-request" for a stream that will not do, "unreachable" when JetStream does not answer,
-   *   "storage-failed" of the copy, and where there is neither stream nor copy and none may be made, "conflict" for a worker that was left out when the stream was mended, and while
-   *   it is mended. The copy is not closed then.
+   *   "storage-failed" of the copy, and where there is neither stream nor copy and none may be made; "conflict" for a
+   *   worker that was left out when the stream was mended, and while it is mended. The copy is not closed then.
    */
   static async open(options: JetStreamLogOptions): Promise<JetStreamEventLog> {
     const { nats, clock, copy, mayMake = true } = options;

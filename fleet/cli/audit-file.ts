@@ -79,7 +79,7 @@ export async function writtenTo<T>(
   work: (written: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
   await assertReplaceable(path);
-  const unfinished = join(dirname(path), `.${basename(path)}.${process.pid}.new`);
+  const unfinished = join(dirname(path), `.${basename(path)}.new`);
   try {
     await nodeDisk.remove(unfinished); // left by a power cut
     const file = await nodeDisk.create(unfinished, FILE_MODE);

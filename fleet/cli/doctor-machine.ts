@@ -36,7 +36,13 @@ export async function checkPorts(
     const port = (settings as { readonly [Name in PortName]?: number | undefined })[name];
     if (port === undefined || port === 0) continue;
     const code = (await whyNotFree(port, portHost(name, settings.host)))?.code;
-    findings.push(judgePort(`${keyOf(name)} ${port}`, port, code, isServer, holder));
+    // Which of these two a server has, it says nowhere.
+    const isUntold = name === "healthPort" || name === "metricsPort";
+    const isIts = holder !== undefined && (isUntold || holder.ports.includes(port));
+    const check = `${keyOf(name)} ${port}`;
+    findings.push(
+      isIts && code === "EADDRINUSE" ? ofServer(check, holder) : judgePort(check, code, isServer),
+    );
   }
   return findings;
 }
@@ -65,19 +71,15 @@ export async function checkNats(
   }
 }
 
-function judgePort(
-  check: string,
-  port: number,
-  code: string | undefined,
-  isServer: boolean,
-  holder: Holder | undefined,
-): Finding {
+function ofServer(check: string, { pid }: Holder): Finding {
+  return ok(check, `in use; server ${pid} runs`);
+}
+
+function judgePort(check: string, code: string | undefined, isServer: boolean): Finding {
   if (code === undefined) return ok(check, "free");
   if (code !== "EADDRINUSE")
     return fail(check, `cannot be opened: ${code}`, "ports below 1024 need a privilege; choose another");
-  if (holder?.ports.includes(port)) return ok(check, `in use by server ${holder.pid}, which runs here`);
   const todo = "stop that, or choose another port";
   if (!isServer) return warn(check, "in use, by a gateway that runs here or by another program", todo);
-  if (holder) return warn(check, `in use, by server ${holder.pid} or by another program`, todo);
   return fail(check, "in use by another program", todo);
 }

@@ -105,4 +105,6 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.stderr.on("error", () => undefined); // nobody reads it: no reason to stop
 await runDaymark(routes, process.argv.slice(2), process);
 // A connection that is still being tried holds the process, for minutes where the network swallows everything.
-process.stdout.write("", () => process.stderr.write("", () => process.exit()));
+process.stdout.write("", (lost) => {
+  if (!lost) process.stderr.write("", () => process.exit()); // else the listener above ends it, with what went wrong
+});

@@ -26,8 +26,9 @@ const DATABASE = "data.mdb";
  * @param path - of a data folder, the fleet's folder in it, its log; or of an audit export.
  * @param own - folder of the fleet that whoever asks has locked, with its audit key.
  * @param earlier - audit keys that the fleet had before.
- * @throws CliError "not found"; "conflict" for a log without a record; "not verified" for a file that is no whole export of this fleet; FleetError "conflict"
- *   while a server has the folder open, "storage-failed" where an export has no key to be verified with.
+ * @throws CliError "not found"; "conflict" for a log without a record; "not verified" for a file that is no whole
+ *   export of this fleet; FleetError "conflict" while a server has the folder open, "storage-failed" where an export
+ *   has no key to be verified with.
  */
 export async function openSource(path: string, own: string, earlier: readonly NoteKey[]): Promise<Source> {
   const found = await undefinedIfGone(path, stat(path));

@@ -20,6 +20,7 @@ import { version } from "../../fleet/cli/commands/version.js";
 import { type Fleet, openFleet, serveApi } from "../../fleet/main.js";
 import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
+import { CliProcess } from "./cli-process.js";
 import { inProcess, noun } from "./in-process.js";
 import { confirm, entropy, importDevices, temporaryFolder } from "./served-fleet.js";
 
@@ -285,6 +286,9 @@ describe("server run", () => {
     expect(await inFolder("device", "list")).toMatchObject({ exitCode: 0 });
     const second = await ended(serverRun(data.path));
     expect(second).toMatchObject({ exitCode: 5, stderr: expect.stringContaining(String(first.pid)) });
+    const ports = ["--mqtt-port", new URL(mqtt).port, "--api-port", new URL(url).port];
+    const third = await inFolder("server", "run", ...ports); // whose ports they are says more than that they are taken
+    expect(third).toMatchObject({ exitCode: 5, stderr: expect.stringContaining(String(first.pid)) });
 
     first.kill("SIGKILL");
     await once(first, "exit");
@@ -304,6 +308,12 @@ describe("server run", () => {
     expect(await once(again, "exit")).toEqual([0, null]);
     expect(await readServerFile(join(data.path, "fleet"))).toBeUndefined();
     await data.remove();
+  });
+
+  test("what could not be printed is no success", async () => {
+    const toFullDisk = ["sh", "-c", 'exec "$@" > /dev/full', "sh"];
+    const ended = await new CliProcess(folder.path, ["version"], {}, toFullDisk).end();
+    expect(ended).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("ENOSPC") });
   });
 
   test("a port in use: 5, and the folder is free again", async () => {

@@ -182,7 +182,9 @@ describe("the command", () => {
     await once(other, "listening");
     const [own, { port }] = [new URL(api.url).port, other.address() as AddressInfo];
     expect((await examine({ DAYMARK_API_PORT: own })).state[`api-port ${own}`]).toBe("ok");
-    expect((await examine({ DAYMARK_API_PORT: String(port) })).state[`api-port ${port}`]).toBe("warn");
+    expect((await examine({ DAYMARK_API_PORT: String(port) })).state[`api-port ${port}`]).toBe("fail");
+    const health = await examine({ DAYMARK_HEALTH_PORT: String(port) }); // nobody says whose that is
+    expect(health.state[`health-port ${port}`]).toBe("ok");
     other.close();
     await api.close();
     await opened.close();

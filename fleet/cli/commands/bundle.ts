@@ -14,7 +14,7 @@ import {
 import { deviceNumber } from "../device-number.js";
 import { documentWords } from "../document-words.js";
 import { CliError, EXIT } from "../exit.js";
-import { readBytes, writeOut } from "../files.js";
+import { assertReplaceable, readBytes, writeOut } from "../files.js";
 import { fileFlag } from "../flags.js";
 import { printJson, printLine, printTable } from "../output.js";
 
@@ -122,6 +122,7 @@ const apply = buildCommand<ApplyFlags, [string], CliContext>({
   },
   async func({ out, ...flags }, path) {
     const bundle = await readBytes(path, this.process);
+    if (out !== undefined) await assertReplaceable(out);
     const applied = await applyBundle(await connect(flags, this), bundle);
     const { stdout, stderr } = this.process;
     const { answers, unanswered } = applied;

@@ -8,6 +8,7 @@ import { readToken } from "../../adapters/token-folder.js";
 import { readWorkerId } from "../../adapters/worker-file.js";
 import { loadFleetKeys, stagedKeys } from "../../adapters/key-folder.js";
 import { type NoteKey, parseNoteKey } from "../../audit/note.js";
+import { FleetError } from "../../errors.js";
 import { signsAlone } from "../../fleet-keys.js";
 import { type ClosedLog, recordAt, stateOf } from "../../recovery/closed-log.js";
 import { findOut } from "../../recovery/find-out.js";
@@ -127,7 +128,7 @@ export const recover = buildCommand<Flags, [], CliContext>({
   async func(flags) {
     const folder = fleetFolder(flags.data, this.process.env);
     await assertFleet(folder);
-    await readToken(join(folder, "tokens", flags.as)); // who may read it is that operator: the name goes into the log
+    await assertOperator(join(folder, "tokens"), flags.as);
     const lock = await lockFolder(folder);
     const sources: Source[] = [];
     let place: Place | undefined;
@@ -216,6 +217,17 @@ async function settle(place: Place, { yes, dryRun }: Flags, stderr: NodeJS.Write
   await place.settle();
   printLine(stderr, "done; start the server");
   return true;
+}
+
+/** Whoever may read the token is that operator: the name goes into the log. @throws CliError "not found" */
+async function assertOperator(tokens: string, name: string): Promise<void> {
+  try {
+    await readToken(join(tokens, name));
+  } catch (cause) {
+    if (!(cause instanceof FleetError) || cause.code !== "not-found") throw cause;
+    const text = `${cause.message}: name with --as whose token is there, or put tokens/ back from the backup`;
+    throw new CliError(EXIT.notFound, text, { cause });
+  }
 }
 
 function isWorkers(folder: string): CliError {

@@ -5,6 +5,7 @@ import { nodeCrypto } from "../../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../../protocol/adapters/system-clock.js";
 import { toHex } from "../../../protocol/bytes.js";
 import type { Entropy } from "../../../protocol/crypto.js";
+import { lockHolder } from "../../adapters/folder-lock.js";
 import { type Logger, openLogger } from "../../adapters/logger.js";
 import { FleetError } from "../../errors.js";
 import type { Fleet } from "../../main.js";
@@ -93,7 +94,9 @@ async function serve(
     if (healthPort !== undefined) health = opened(await openHealth(healthPort).catch(portIsInUse));
     // Before anything is founded, under a name that the next start would not change any more.
     const { apiPort, mqttPort, metricsPort, host } = settings;
-    await assertFree(host, settings.nats ? { apiPort } : { apiPort, mqttPort, metricsPort });
+    const ports = settings.nats ? { apiPort } : { apiPort, mqttPort, metricsPort };
+    const isHeld = (await lockHolder(folderOf(settings.data))) !== undefined; // then whose it is says more than a port
+    if (!isHeld) await assertFree(host, ports);
     const worker = await workerOf(settings, log);
     if (worker) opened(worker);
     const folder = folderOf(settings.data);

@@ -8,7 +8,7 @@ import { reasonFlag, type ReasonFlags } from "../acts.js";
 import { type CliContext, clientAliases, type ClientFlags, clientFlags, connect } from "../connection.js";
 import { numberParameter } from "../device-number.js";
 import { CliError, EXIT } from "../exit.js";
-import { readBytes, writeOut } from "../files.js";
+import { assertReplaceable, readBytes, writeOut } from "../files.js";
 import { fileFlag, fleetFlag } from "../flags.js";
 import { printJson, printLine, printRecord } from "../output.js";
 
@@ -42,6 +42,7 @@ const give = buildCommand<GiveFlags, [number], CliContext>({
   },
   async func({ to, out, reason, ...flags }, number) {
     const authority = await readBytes(to, this.process);
+    await assertReplaceable(out);
     const client = await connect(flags, this);
     const body = { number, to: toBase64Url(authority), reason };
     const { request, handover } = await client.post<GivenDevice>("/v1/transfers/give", body);
@@ -87,6 +88,7 @@ const take = buildCommand<TakeFlags, [string], CliContext>({
   },
   async func({ from, maker, out, ...flags }, path) {
     const handover = await readBytes(path, this.process);
+    await assertReplaceable(out);
     const client = await connect(flags, this);
     const { arrival, ...taken } = await client.post<TakenDevice>("/v1/transfers/take", {
       handover: toBase64Url(handover),

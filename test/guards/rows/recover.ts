@@ -92,8 +92,8 @@ export const recoverGuards: readonly Guard[] = [
     name: "recover: only whose token is here stands in the log",
     principle: "P13",
     file: "fleet/cli/commands/recover.ts",
-    find: "    await readToken(join(folder, ",
-    replace: "    void readToken;\n    void (join(folder, ",
+    find: "    await readToken(join(tokens, name));\n",
+    replace: "    void [readToken, join, tokens, name];\n",
     test: { file: CLI, name: "what stands in the log is the name of whose token it was" },
   },
   {

@@ -215,8 +215,8 @@ export const storageGuards: readonly Guard[] = [
   {
     name: "no fleet is founded where a port is taken",
     file: "fleet/cli/commands/server.ts",
-    find: "    await assertFree(host, settings.nats",
-    replace: "    void assertFree;\n    void (host, settings.nats",
+    find: "    if (!isHeld) await assertFree(host, ports);\n",
+    replace: "    void [isHeld, assertFree, host, ports];\n",
     test: { file: "test/fleet/cli.test.ts", name: "a port in use: 5" },
   },
 ];
