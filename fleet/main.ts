@@ -25,6 +25,7 @@ import type { FleetLink } from "./link.js";
 import { linkSource } from "./link-feed.js";
 import { DEFAULT_POLICY, type FleetPolicy } from "./policy.js";
 import type { EventLog } from "./ports.js";
+import { hasRecords } from "./recovery/closed-log.js";
 import { FleetService } from "./service.js";
 import { TOKEN_SECRET_BYTES } from "./sync-tokens.js";
 import type { FleetView } from "./view.js";
@@ -245,9 +246,4 @@ function lacksSecret(keyFolder: string): FleetError {
 /** Some device has shown a sync token: the secret that sealed it is in use. */
 export function hasShownTokens({ devices }: FleetView): boolean {
   return [...devices.values()].some(({ tokens }) => tokens.shown > 0);
-}
-
-async function hasRecords(log: EventLog): Promise<boolean> {
-  const first = await log.read(0)[Symbol.asyncIterator]().next();
-  return !first.done;
 }

@@ -1,8 +1,8 @@
 /** Exports as files: read and verified line by line, written whole or not at all. */
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { FILE_MODE, type NewFile, nodeDisk } from "../../protocol/adapters/atomic-file.js";
+import { dirname } from "node:path";
+import { FILE_MODE, type NewFile, nodeDisk, temporaryName } from "../../protocol/adapters/atomic-file.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { linesOf } from "../audit/export-lines.js";
 import { ExportVerifier, type Verdict, type VerifyOptions } from "../audit/verify.js";
@@ -79,7 +79,7 @@ export async function writtenTo<T>(
   work: (written: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
   await assertReplaceable(path);
-  const unfinished = join(dirname(path), `.${basename(path)}.new`);
+  const unfinished = temporaryName(path);
   try {
     await nodeDisk.remove(unfinished); // left by a power cut
     const file = await nodeDisk.create(unfinished, FILE_MODE);
@@ -95,7 +95,6 @@ export async function writtenTo<T>(
     return result;
   } catch (error) {
     await nodeDisk.remove(unfinished).catch(() => undefined);
-    if ((error as NodeJS.ErrnoException).path === unfinished) Object.assign(error as object, { path });
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** How a command ends: one number for scripts, one text for people that says what to do next. */
+import { finalName } from "../../protocol/adapters/atomic-file.js";
 import { FleetError, type FleetErrorCode } from "../errors.js";
 import { printable } from "./output.js";
 
@@ -68,9 +69,9 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   ENOSPC: "its disk is full",
 };
 
-/** The system names files by what was asked last, which may be one that we make beside the one that was named. */
+/** The system names what was asked last, which may be a file that we make beside the one that somebody named. */
 function systemErrorText({ code, path, dest, message }: SystemError): string {
   const words = SYSTEM_WORDS[code];
   const name = dest ?? path;
-  return words === undefined || name === undefined ? message : `${name}: ${words} (${code})`;
+  return words === undefined || name === undefined ? message : `${finalName(name)}: ${words} (${code})`;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { nodeDisk } from "../../protocol/adapters/atomic-file.js";
 import { isThere } from "../adapters/is-there.js";
 import { MemoryEventLog } from "../adapters/memory-event-log.js";
-import { type ClosedLog, recordAt } from "../recovery/closed-log.js";
+import { type ClosedLog, hasRecords } from "../recovery/closed-log.js";
 import { CliError, EXIT } from "./exit.js";
 
 const DATABASE = "data.mdb";
@@ -28,8 +28,8 @@ export async function lookAtLog<T>(folder: string, look: (log: ClosedLog) => Pro
 }
 
 /** False too for the empty log that a server leaves which was refused. */
-export function hasRecords(folder: string): Promise<boolean> {
-  return lookAtLog(folder, async (log) => (await recordAt(log, 1)) !== undefined);
+export function hasLog(folder: string): Promise<boolean> {
+  return lookAtLog(folder, hasRecords);
 }
 
 /** @param mend - called with the log that is there; where there is none, with a new one. */

@@ -14,7 +14,7 @@ import type { Position } from "../ports.js";
 import type { ClosedLog } from "../recovery/closed-log.js";
 import type { Left } from "../recovery/find-out.js";
 import { notLetIn } from "./nats-options.js";
-import { hasRecords, lookAtLog, mendLog, replaceLog } from "./recover-log.js";
+import { hasLog, lookAtLog, mendLog, replaceLog } from "./recover-log.js";
 
 /** A stream that is not there. */
 export interface Gone {
@@ -52,7 +52,7 @@ export function inFolder(folder: string): Place {
     look: (use) => lookAtLog(folder, use),
     async mend(use, { aside }) {
       // Half of a lost log would be taken for the whole: nothing is marked here, and no copy contradicts it.
-      const isBeside = aside !== undefined || !(await hasRecords(folder));
+      const isBeside = aside !== undefined || !(await hasLog(folder));
       await (isBeside ? replaceLog(folder, aside, use) : mendLog(folder, use));
     },
     asideFor: (from, to) => Promise.resolve(join(folder, `log.before-${from}-${to}`)),

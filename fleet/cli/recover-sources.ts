@@ -11,7 +11,7 @@ import { readWorkerId } from "../adapters/worker-file.js";
 import { exportCopy } from "../audit/export-copy.js";
 import type { NoteKey } from "../audit/note.js";
 import { FleetError } from "../errors.js";
-import { recordAt } from "../recovery/closed-log.js";
+import { hasRecords } from "../recovery/closed-log.js";
 import type { NamedHistory } from "../recovery/histories.js";
 import { CliError, EXIT } from "./exit.js";
 import { noCopy } from "./recover-words.js";
@@ -40,7 +40,7 @@ export async function openSource(path: string, own: string, earlier: readonly No
       const { LmdbEventLog } = await import("../adapters/lmdb-event-log.js");
       const worker = await readWorkerId(dirname(folder));
       const history = LmdbEventLog.open(folder);
-      if (!(await recordAt(history, 1))) {
+      if (!(await hasRecords(history))) {
         await history.close();
         throw new CliError(EXIT.conflict, `${path} is no copy: the log in it has no record; leave it away`);
       }

@@ -31,6 +31,10 @@ export async function stateOf(history: History, crypto: Crypto): Promise<LogStat
   return { folded, end, ends };
 }
 
+export async function hasRecords(history: History): Promise<boolean> {
+  return (await recordAt(history, 1)) !== undefined;
+}
+
 /** The record there, if the history goes so far. */
 export async function recordAt(history: History, position: Position): Promise<LogRecord | undefined> {
   for await (const record of history.read(position - 1)) return record;

@@ -70,8 +70,15 @@ export async function removeFile(path: string, disk: Disk = nodeDisk): Promise<v
   await disk.syncFolder(folder);
 }
 
-function temporaryName(path: string): string {
+/** Of what is written beside `path` before it gets that name. */
+export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.new`);
+}
+
+/** The name that a file is to get; of any other path, the path itself. */
+export function finalName(path: string): string {
+  const [, name] = /^\.(.+)\.new$/.exec(basename(path)) ?? [];
+  return name === undefined ? path : join(dirname(path), name);
 }
 
 export const nodeDisk: Disk = {

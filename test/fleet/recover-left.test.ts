@@ -3,13 +3,10 @@ import { cp, readdir, rename, rm } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { raiseFence } from "../../fleet/adapters/jetstream-fence.js";
 import { EXIT } from "../../fleet/cli/exit.js";
-import { stateOf } from "../../fleet/recovery/closed-log.js";
-import { nodeCrypto } from "../../protocol/adapters/node-crypto.js";
 import { systemClock } from "../../protocol/adapters/system-clock.js";
 import {
   at,
   copyOf,
-  cutTo,
   eventsOf,
   hashesOf,
   hold,
@@ -18,6 +15,7 @@ import {
   mend,
   mendAt,
   nats,
+  putBack,
   STREAM,
   stop,
   stopAfter,
@@ -30,10 +28,7 @@ withTwoWorkers();
 
 /** The stream was put back, has said something since, and is then made anew half in the folder of worker a. */
 async function stoppedAtA(): Promise<void> {
-  await cutTo(6);
-  const { ends } = await stateOf(stream(), nodeCrypto);
-  const said = { type: "checkpoint-signed", size: 1, root: "AA", note: "", at: 1, actor: "fleet" } as const;
-  await stream().append("fleet", [said], ends.get("fleet") ?? 0);
+  await putBack();
   await stopAfter(8);
 }
 
@@ -65,10 +60,7 @@ test("P3: what the old stream said stands in one folder, and from another nobody
 });
 
 test("P3: nor after a run that was stopped before it made the stream, and one after it", async () => {
-  await cutTo(6);
-  const { ends } = await stateOf(stream(), nodeCrypto);
-  const said = { type: "checkpoint-signed", size: 1, root: "AA", note: "", at: 1, actor: "fleet" } as const;
-  await stream().append("fleet", [said], ends.get("fleet") ?? 0);
+  await putBack();
   const id = await idOf("a");
   const until = (await copyOf("b")).length + 1;
   await stream().replace(at("a", "fleet", "stream.before-6-7.jsonl.unsettled"), id, until);

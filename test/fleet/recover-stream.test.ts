@@ -28,6 +28,7 @@ import {
   mend,
   mendAt,
   nats,
+  putBack,
   server,
   STREAM,
   stop,
@@ -119,10 +120,7 @@ test("P3: what only a lost worker had acknowledged is not dropped without new te
 });
 
 test("P3: stopped while the stream is made anew, it has not forgotten what stood in the old one", async () => {
-  await cutTo(6);
-  const { ends } = await stateOf(stream(), nodeCrypto);
-  const said = { type: "checkpoint-signed", size: 1, root: "AA", note: "", at: 1, actor: "fleet" } as const;
-  await stream().append("fleet", [said], ends.get("fleet") ?? 0);
+  await putBack();
   await stopAfter(8);
   const again = await mend("--from", at("b"), "--yes");
   expect([again.exitCode, again.stderr]).toEqual([

@@ -118,6 +118,14 @@ export async function cutTo(count: number): Promise<void> {
   await copy.close();
 }
 
+/** As after a restore, and the stream has said something since. */
+export async function putBack(): Promise<void> {
+  await cutTo(6);
+  const { ends } = await stateOf(stream(), nodeCrypto);
+  const said = { type: "checkpoint-signed", size: 1, root: "AA", note: "", at: 1, actor: "fleet" } as const;
+  await stream().append("fleet", [said], ends.get("fleet") ?? 0);
+}
+
 /** `daymark recover` in the folder of worker a, that is stopped after so many records. @param source - has the copy. */
 export async function stopAfter(count: number, source = "b"): Promise<void> {
   const { end } = await stateOf(stream(), nodeCrypto);

@@ -25,7 +25,7 @@ import { CliError, EXIT } from "../exit.js";
 import { readBytes } from "../files.js";
 import { printJson, printLine, printRecord } from "../output.js";
 import { natsOptions } from "../nats-options.js";
-import { assertFleet, hasRecords } from "../recover-log.js";
+import { assertFleet, hasLog } from "../recover-log.js";
 import { inFolder, onStream, type Place } from "../recover-place.js";
 import { assertAllCopies, assertNoneLeftOut, openSource, type Source } from "../recover-sources.js";
 import { assertGone, ceremonyCommands, jsonOf, planLines } from "../recover-words.js";
@@ -136,7 +136,7 @@ export const recover = buildCommand<Flags, [], CliContext>({
       const { nats: servers, natsCa, natsCert, natsKey, natsCreds } = flags;
       const nats = natsOptions({ nats: servers, natsCa, natsCert, natsKey, natsCreds }, "daymark recover");
       place = nats ? await onStream(nats, flags, folder) : inFolder(folder);
-      const isCopy = nats !== undefined && (await hasRecords(folder));
+      const isCopy = nats !== undefined && (await hasLog(folder));
       const own = isCopy ? [folder] : []; // then the log of the folder is a copy
       const lostHere = nats && !isCopy ? await readWorkerId(folder) : undefined;
       for (const path of [...own, ...(flags.from ?? [])])
